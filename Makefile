@@ -1,0 +1,76 @@
+# Everything here works on a machine with python3 (3.11 or newer), git and make: what it needs is installed into .venv
+# first, from uv.lock. PYTHON=python3.13 names another interpreter, for a .venv that is not there yet.
+
+BIN := .venv/bin
+WORKERS ?= auto
+# Branch coverage, in percent, below which `make test` fails: of core, rules and git room; of everything.
+ROOMS ?= 100
+WHOLE ?= 90
+# The core is every module directly in gitstage/, but the doors that open from outside.
+CORE := $(filter-out gitstage/__init__.py gitstage/__main__.py,$(wildcard gitstage/*.py))
+comma := ,
+empty :=
+space := $(empty) $(empty)
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-run demo test tests coverage lint format types fuzz bench docs schema lock build clean
+
+help: ## what there is to make
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+install-run:
+	@.ci/install run
+
+install: ## .venv with everything that development needs
+	@.ci/install dev
+
+demo: install-run ## a model's life, told in a throw-away repository
+	@$(BIN)/gitstage demo
+
+test: install ## lint, all tests, and the coverage they must reach
+	@.ci/packages
+	@$(MAKE) --no-print-directory lint tests coverage
+
+tests: install ## all tests, measured
+	@rm -f .coverage .coverage.*
+	@$(BIN)/pytest -n $(WORKERS) --cov --cov-report= $(ARGS)
+
+coverage: install
+	@$(BIN)/coverage report --include='$(subst $(space),$(comma),$(CORE)),gitstage/rules/*,gitstage/git/*' --fail-under=$(ROOMS)
+	@$(BIN)/coverage report --format=total --fail-under=$(WHOLE)
+
+lint: install ## format, style, types, rooms, dependencies, lock, workflows
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-timing >/dev/null || $(BIN)/lint-imports
+	@$(BIN)/deptry --no-ansi . 2>/dev/null >/dev/null || $(BIN)/deptry .
+	@$(BIN)/actionlint .github/workflows/*.yml
+	@$(BIN)/zizmor --offline --pedantic --quiet --no-progress .github
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+format: install ## write the code as `make lint` wants it
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+fuzz: install ## the property tests, for longer than a test run has time
+	@$(BIN)/pytest -n $(WORKERS) -m fuzz --hypothesis-profile=fuzz --timeout=0 $(ARGS)
+
+bench: install ## the table of costs, with the floors measured in the same run
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: install ## what is generated in docs/: the command reference, the pictures
+	@$(BIN)/python docs/generate.py
+
+schema: install-run ## the JSON Schemas of a manifest and of gitstage.yaml
+	@$(BIN)/gitstage schema
+
+lock: install ## uv.lock anew, with the newest versions that pyproject.toml allows
+	@$(BIN)/uv lock --upgrade
+	@! grep -oE '(https?|ssh|git\+[a-z]+)://[^/"]*' uv.lock | sort -u | grep -vE '^https://(pypi\.org|files\.pythonhosted\.org)$$'
+
+build: install ## the wheel and the source distribution
+	@$(BIN)/uv build --quiet
+
+clean: ## away with everything that was made here
+	rm -rf .venv dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
