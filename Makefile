@@ -40,14 +40,7 @@ coverage: install
 	@$(BIN)/coverage report --format=total --fail-under=$(WHOLE)
 
 lint: install ## format, style, types, rooms, dependencies, lock, workflows
-	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-timing >/dev/null || $(BIN)/lint-imports
-	@$(BIN)/deptry --no-ansi . 2>/dev/null >/dev/null || $(BIN)/deptry .
-	@$(BIN)/actionlint .github/workflows/*.yml
-	@$(BIN)/zizmor --offline --pedantic --quiet --no-progress .github
-	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.ci/lint
 
 format: install ## write the code as `make lint` wants it
 	@$(BIN)/ruff check --fix --quiet . || true
@@ -67,7 +60,6 @@ schema: install-run ## the JSON Schemas of a manifest and of gitstage.yaml
 
 lock: install ## uv.lock anew, with the newest versions that pyproject.toml allows
 	@$(BIN)/uv lock --upgrade
-	@! grep -oE '(https?|ssh|git\+[a-z]+)://[^/"]*' uv.lock | sort -u | grep -vE '^https://(pypi\.org|files\.pythonhosted\.org)$$'
 
 build: install ## the wheel and the source distribution
 	@$(BIN)/uv build --quiet
