@@ -1,0 +1,185 @@
+"""Trees as values: what lies at a path, what differs between two trees, and a tree with edits on top."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+
+FILE = 0o100644
+EXECUTABLE = 0o100755
+LINK = 0o120000
+SUBMODULE = 0o160000
+FOLDER = 0o040000
+
+
+class Entry(NamedTuple):
+    """One name in a tree: its git mode and object id (empty for a folder that exists only in memory)."""
+
+    mode: int
+    oid: str
+
+    @property
+    def is_folder(self) -> bool:
+        return self.mode == FOLDER
+
+
+class Snapshot(Protocol):
+    """A tree that can be asked: paths are relative, `/` between parts, "" is the root.
+
+    Names that are not UTF-8 are decoded with `surrogateescape`, so that they are seen and can be refused.
+    """
+
+    def entry(self, path: str) -> Entry | None:
+        """What lies at `path`: a file, a link, a submodule or a folder; None where there is nothing."""
+
+    def listing(self, folder: str) -> Mapping[str, Entry]:
+        """The names directly in `folder`; empty where there is no such folder."""
+
+    def read(self, oid: str) -> bytes:
+        """The bytes of a blob, by its id."""
+
+    def size(self, oid: str) -> int:
+        """How many bytes a blob has, without reading it."""
+
+
+class Change(NamedTuple):
+    """A path at which two trees differ; never a folder."""
+
+    path: str
+    before: Entry | None
+    after: Entry | None
+
+
+def blob_id(data: bytes) -> str:
+    """The id that git gives to these bytes as a blob (SHA-1, as in git's manual, gitformat-loose)."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def joined(folder: str, name: str) -> str:
+    """The path of `name` in `folder`."""
+    return f"{folder}/{name}" if folder else name
+
+
+def files(snapshot: Snapshot, folder: str = "") -> Iterator[tuple[str, Entry]]:
+    """Every file, link and submodule below `folder`, in the order of their names."""
+    for name, entry in sorted(snapshot.listing(folder).items()):
+        path = joined(folder, name)
+        if entry.is_folder:
+            yield from files(snapshot, path)
+        else:
+            yield path, entry
+
+
+def changes_between(before: Snapshot, after: Snapshot, folder: str = "") -> Iterator[Change]:
+    """The paths below `folder` at which two trees differ. Equal subtrees are not looked into."""
+    old, new = before.listing(folder), after.listing(folder)
+    if old is new:
+        return
+    for name in sorted(old.keys() | new.keys()):
+        was, now = old.get(name), new.get(name)
+        if was == now and was is not None and was.oid:
+            continue
+        path = joined(folder, name)
+        if (was is not None and was.is_folder) or (now is not None and now.is_folder):
+            yield from changes_between(before, after, path)
+        was_file = None if was is None or was.is_folder else was
+        now_file = None if now is None or now.is_folder else now
+        if was_file != now_file:
+            yield Change(path, was_file, now_file)
+
+
+@dataclass(frozen=True)
+class Below:
+    """The snapshot of one folder of another snapshot."""
+
+    whole: Snapshot
+    folder: str
+
+    def entry(self, path: str) -> Entry | None:
+        return self.whole.entry(joined(self.folder, path) if path else self.folder)
+
+    def listing(self, folder: str) -> Mapping[str, Entry]:
+        return self.whole.listing(joined(self.folder, folder) if folder else self.folder)
+
+    def read(self, oid: str) -> bytes:
+        return self.whole.read(oid)
+
+    def size(self, oid: str) -> int:
+        return self.whole.size(oid)
+
+
+def below(snapshot: Snapshot, folder: str) -> Snapshot:
+    """`snapshot` seen from `folder` ("" is the snapshot itself)."""
+    return Below(snapshot, folder) if folder else snapshot
+
+
+class Nothing:
+    """The empty tree."""
+
+    def entry(self, path: str) -> Entry | None:
+        return None
+
+    def listing(self, folder: str) -> Mapping[str, Entry]:
+        return {}
+
+    def read(self, oid: str) -> bytes:
+        raise KeyError(oid)
+
+    def size(self, oid: str) -> int:
+        raise KeyError(oid)
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A snapshot with edits on top, in memory: what a tree would be once the edits are made.
+
+    `edits` maps a path to the entry that shall lie there, or to None where nothing shall. `blobs` holds the
+    bytes of ids that are written nowhere yet.
+    """
+
+    base: Snapshot
+    edits: Mapping[str, Entry | None]
+    blobs: Mapping[str, bytes] = field(default_factory=dict)
+    _folders: Mapping[str, Mapping[str, Entry]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        touched: dict[str, dict[str, Entry | None]] = {}
+        for path, entry in self.edits.items():
+            folder, _, name = path.rpartition("/")
+            touched.setdefault(folder, {})[name] = entry
+            while folder:
+                parent, _, name = folder.rpartition("/")
+                touched.setdefault(parent, {}).setdefault(name, Entry(FOLDER, ""))
+                folder = parent
+        folders: dict[str, Mapping[str, Entry]] = {}
+        for folder in sorted(touched, key=lambda path: -path.count("/") - bool(path)):
+            names = dict(self.base.listing(folder))
+            for name, edit in touched[folder].items():
+                inside = folders.get(joined(folder, name))
+                if edit is None or (edit.is_folder and not inside):
+                    names.pop(name, None)
+                else:
+                    names[name] = edit
+            folders[folder] = MappingProxyType(names)
+        object.__setattr__(self, "_folders", folders)
+
+    def entry(self, path: str) -> Entry | None:
+        folder, _, name = path.rpartition("/")
+        return self.listing(folder).get(name)
+
+    def listing(self, folder: str) -> Mapping[str, Entry]:
+        found = self._folders.get(folder)
+        if found is not None:
+            return found
+        if any(folder.startswith(f"{path}/") for path, edit in self.edits.items() if edit is not None):
+            return {}
+        return self.base.listing(folder)
+
+    def read(self, oid: str) -> bytes:
+        return self.blobs[oid] if oid in self.blobs else self.base.read(oid)
+
+    def size(self, oid: str) -> int:
+        return len(self.blobs[oid]) if oid in self.blobs else self.base.size(oid)

@@ -1,0 +1,434 @@
+"""What has taken effect and what has not: effects, which are tags, and the state that one run hands to the next.
+
+The bodies of tags and the document below `refs/gitstage/ID` are JSON, named by a `schema` that is versioned;
+`docs/reference/ledger.md` describes them key by key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from gitstage.errors import GitstageError
+from gitstage.findings import Finding, Judgement, Verdict
+from gitstage.layout import Records, Slot, Thing, thing_named
+
+PROMOTION_SCHEMA = "gitstage/promotion/v1"
+VERSION_SCHEMA = "gitstage/version/v1"
+POLICY_SCHEMA = "gitstage/policy/v1"
+LEDGER_SCHEMA = "gitstage/ledger/v1"
+LEDGER_FILE = "ledger.json"
+
+
+def text_of(moment: datetime) -> str:
+    """A UTC moment as RFC 3339, to the microsecond where there is one."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def moment_of(text: str) -> datetime:
+    """The UTC moment that `text_of` wrote. Raises ValueError where it is none."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} names no time zone")
+    return moment.astimezone(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """One change of a slot that took effect: what a tag `MODEL/STAGE/NUMBER` says.
+
+    `before` and `after` are versions, None where the slot was or is empty; the blobs are git object ids. `commit` is
+    the commit at which it passed, `moment` when (UTC), `policy` the sha256 of the gitstage.yaml that judged it.
+    `findings` are the answers it passed with. `tag` is the id of the tag object, once there is one.
+    """
+
+    slot: Slot
+    number: int
+    action: str
+    commit: str
+    moment: datetime
+    before: str | None
+    after: str | None
+    before_blob: str | None
+    after_blob: str | None
+    source: str | None = None
+    policy: str = ""
+    findings: tuple[Finding, ...] = ()
+    tag: str | None = field(default=None, compare=False)
+
+    @property
+    def name(self) -> str:
+        """The tag's name, without a registry's prefix."""
+        return f"{self.slot.model}/{self.slot.stage}/{self.number}"
+
+    def subject(self) -> str:
+        """One line for people."""
+        return subject_of(self.action, self.slot.model, self.slot.stage, self.after, self.before)
+
+
+def subject_of(action: str, model: str, stage: str, after: str | None, before: str | None) -> str:
+    """What happened to a slot, in the words of a commit's subject."""
+    words = {
+        "promote": f"promote {after} to {stage}",
+        "adopt": f"adopt {after} in {stage}",
+        "rollback": f"roll {stage} back to {after}",
+        "archive": f"archive {before}, {stage} is empty",
+    }
+    return f"{model}: {words[action]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """A version that passed: what a tag `MODEL/vVERSION` says."""
+
+    model: str
+    version: str
+    blob: str
+    commit: str
+    moment: datetime
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}/v{self.version}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyEffect:
+    """A policy that took effect: what a tag `policy/NUMBER` says. `digest` is the sha256 of the file."""
+
+    number: int
+    blob: str
+    digest: str
+    commit: str
+    moment: datetime
+
+    @property
+    def name(self) -> str:
+        return f"policy/{self.number}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Open:
+    """A thing whose state on the trunk has not passed.
+
+    `landed` is the commit that last changed it, `passed` the judged commit whose tree holds its last state that
+    passed (None: it never had one). `since` is the moment it was first found open. `sources` says, for a slot, where
+    its version was before it landed (`registered`, `archived`, stages), and `with_policy` whether the policy changed
+    in the same commit; both are facts of that commit, which no time and no later policy alters.
+    """
+
+    thing: Thing
+    landed: str
+    passed: str | None
+    since: datetime
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    sources: frozenset[str] = frozenset()
+    with_policy: bool = False
+    after: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """How far the trunk has been judged, and what is open: what one run hands to the next.
+
+    `judged` is a commit, `clock` the moment of the last run. `policy` is the commit whose gitstage.yaml is in effect
+    (None while none ever passed), `policy_number` counts the policies that took effect.
+    What is not in `open` is, in the tree of `judged`, as it last passed.
+    """
+
+    judged: str | None = None
+    clock: datetime | None = None
+    policy: str | None = None
+    policy_number: int = 0
+    open: Mapping[str, Open] = field(default_factory=dict)
+
+    def passed_commit(self, thing: Thing) -> str | None:
+        """The commit whose tree holds the last state of `thing` that passed."""
+        waiting = self.open.get(str(thing))
+        return self.judged if waiting is None else waiting.passed
+
+    def with_open(self, waiting: Open) -> State:
+        return replace(self, open={**self.open, str(waiting.thing): waiting})
+
+    def without(self, thing: Thing) -> State:
+        return replace(self, open={name: value for name, value in self.open.items() if name != str(thing)})
+
+    def records_open(self, model: str) -> Open | None:
+        return self.open.get(str(Records(model)))
+
+
+class Past(Protocol):
+    """What has taken effect, asked slot by slot."""
+
+    def effects(self, slot: Slot) -> tuple[Effect, ...]:
+        """The changes of a slot that took effect, oldest first."""
+
+    def taken(self, slot: Slot) -> int:
+        """The highest number that any tag of the slot uses, counting or not; 0 where there is none."""
+
+
+def stay(effects: tuple[Effect, ...], version: str, now: datetime) -> tuple[datetime, datetime | None] | None:
+    """The last stay of `version` in a slot: since when, and until when (None: it is there now).
+
+    None where it never was there, or came only after `now`.
+    """
+    begun: datetime | None = None
+    ended: datetime | None = None
+    for effect in effects:
+        if effect.moment > now:
+            break
+        if effect.after == version:
+            begun, ended = (effect.moment, None) if begun is None or ended is not None else (begun, None)
+        elif begun is not None and ended is None:
+            ended = effect.moment
+    return None if begun is None else (begun, ended)
+
+
+def effect_at(effects: tuple[Effect, ...], when: datetime) -> Effect | None:
+    """The last effect that was there at a moment."""
+    return next((effect for effect in reversed(effects) if effect.moment <= when), None)
+
+
+# What is written into tags and into the ledger's document, and read back.
+
+
+def finding_document(finding: Finding) -> dict[str, object]:
+    """A finding as JSON: what is None or false is left out."""
+    document: dict[str, object] = {
+        "rule": finding.rule,
+        "verdict": str(finding.verdict),
+        "message": finding.message,
+        "gate": finding.gate,
+        "value": finding.value,
+        "threshold": finding.threshold,
+        "path": finding.path,
+        "line": finding.line,
+        "opens": text_of(finding.opens) if finding.opens else None,
+        "hint": finding.hint,
+        "advisory": finding.advisory or None,
+    }
+    return {key: value for key, value in document.items() if value is not None}
+
+
+def finding_from(document: Mapping[str, Any]) -> Finding:
+    """The finding that `finding_document` wrote."""
+    opens = document.get("opens")
+    return Finding(
+        rule=str(document["rule"]),
+        verdict=Verdict(document["verdict"]),
+        message=str(document["message"]),
+        gate=document.get("gate"),
+        value=document.get("value"),
+        threshold=document.get("threshold"),
+        path=document.get("path"),
+        line=document.get("line"),
+        opens=moment_of(opens) if opens else None,
+        hint=document.get("hint"),
+        advisory=bool(document.get("advisory")),
+    )
+
+
+def _written(subject: str, document: Mapping[str, object]) -> str:
+    return f"{subject}\n\n{json.dumps(document, indent=2, ensure_ascii=True)}\n"
+
+
+def promotion_message(effect: Effect, registry: str) -> str:
+    """The message of a promotion's tag: a line for people, then JSON. `registry` is the registry's id."""
+    return _written(
+        effect.subject(),
+        {
+            "schema": PROMOTION_SCHEMA,
+            "registry": registry,
+            "model": effect.slot.model,
+            "stage": effect.slot.stage,
+            "number": effect.number,
+            "action": effect.action,
+            "commit": effect.commit,
+            "moment": text_of(effect.moment),
+            "in": _occupant(effect.after, effect.after_blob),
+            "out": _occupant(effect.before, effect.before_blob),
+            "source": effect.source,
+            "policy": effect.policy,
+            "findings": [finding_document(finding) for finding in effect.findings],
+        },
+    )
+
+
+def _occupant(version: str | None, blob: str | None) -> dict[str, str] | None:
+    return None if version is None or blob is None else {"version": version, "blob": blob}
+
+
+def version_message(registered: Registered, registry: str) -> str:
+    """The message of a version's tag."""
+    return _written(
+        f"{registered.model}: register {registered.version}",
+        {
+            "schema": VERSION_SCHEMA,
+            "registry": registry,
+            "model": registered.model,
+            "version": registered.version,
+            "blob": registered.blob,
+            "commit": registered.commit,
+            "moment": text_of(registered.moment),
+        },
+    )
+
+
+def policy_message(policy: PolicyEffect, registry: str) -> str:
+    """The message of a policy's tag."""
+    return _written(
+        f"policy: change {policy.number} takes effect",
+        {
+            "schema": POLICY_SCHEMA,
+            "registry": registry,
+            "number": policy.number,
+            "blob": policy.blob,
+            "digest": policy.digest,
+            "commit": policy.commit,
+            "moment": text_of(policy.moment),
+        },
+    )
+
+
+def body_of(message: str) -> dict[str, Any]:
+    """The JSON in a tag's message. Raises ValueError where there is none."""
+    _, _, body = message.partition("\n\n")
+    try:
+        document = json.loads(body)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(document, dict):
+        raise ValueError("not an object")
+    return document
+
+
+def effect_from(message: str, slot: Slot, number: int, registry: str) -> Effect:
+    """What a tag claims. Raises ValueError where it says something else than its name, or nothing that we can read.
+
+    Whether the claim is true is for the caller to find out: the slot in its commit must hold the blob.
+    """
+    try:
+        document = body_of(message)
+        said = (document["schema"], document["registry"], document["model"], document["stage"], document["number"])
+        if said != (PROMOTION_SCHEMA, registry, slot.model, slot.stage, number):
+            raise ValueError("it speaks of something else than its name")
+        came, went = document["in"] or {}, document["out"] or {}
+        effect = Effect(
+            slot=slot,
+            number=number,
+            action=document["action"],
+            commit=document["commit"],
+            moment=moment_of(document["moment"]),
+            before=went.get("version"),
+            after=came.get("version"),
+            before_blob=went.get("blob"),
+            after_blob=came.get("blob"),
+            source=document.get("source"),
+            policy=document["policy"],
+            findings=tuple(finding_from(found) for found in document["findings"]),
+        )
+        effect.subject()
+        if not all(isinstance(text, str) for text in (effect.commit, effect.policy, effect.after or "", effect.before or "")):
+            raise ValueError("a text was expected")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"its body is not a {PROMOTION_SCHEMA}: {error}") from error
+    return effect
+
+
+def state_document(state: State, registry: str) -> bytes:
+    """The ledger's document."""
+    document = {
+        "schema": LEDGER_SCHEMA,
+        "registry": registry,
+        "clock": text_of(state.clock) if state.clock else None,
+        "judged": state.judged,
+        "policy": {"commit": state.policy, "number": state.policy_number},
+        "open": [_open_document(state.open[name]) for name in sorted(state.open)],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=True).encode() + b"\n"
+
+
+def _open_document(waiting: Open) -> dict[str, object]:
+    return {
+        "thing": str(waiting.thing),
+        "verdict": str(waiting.verdict),
+        "landed": waiting.landed,
+        "passed": waiting.passed,
+        "since": text_of(waiting.since),
+        "sources": sorted(waiting.sources),
+        "with_policy": waiting.with_policy,
+        "after": waiting.after,
+        "findings": [finding_document(finding) for finding in waiting.findings],
+    }
+
+
+def state_from(data: bytes, registry: str) -> State:
+    """The state that `state_document` wrote. Raises GitstageError where the document is not one of this registry."""
+    try:
+        document = json.loads(data)
+        if (document["schema"], document["registry"]) != (LEDGER_SCHEMA, registry):
+            raise ValueError("it belongs to another registry, or to another release of gitstage")
+        waiting = [_open_from(item) for item in document["open"]]
+        return State(
+            judged=document["judged"],
+            clock=moment_of(document["clock"]) if document["clock"] else None,
+            policy=document["policy"]["commit"],
+            policy_number=document["policy"]["number"],
+            open={str(item.thing): item for item in waiting},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise GitstageError(
+            f"the ledger of registry {registry} cannot be read: {error}",
+            hint="fetch it again: git fetch origin '+refs/gitstage/*:refs/gitstage/*'",
+        ) from error
+
+
+def _open_from(document: Mapping[str, Any]) -> Open:
+    return Open(
+        thing=thing_named(document["thing"]),
+        landed=document["landed"],
+        passed=document["passed"],
+        since=moment_of(document["since"]),
+        verdict=Verdict(document["verdict"]),
+        findings=tuple(finding_from(found) for found in document["findings"]),
+        sources=frozenset(document["sources"]),
+        with_policy=document["with_policy"],
+        after=document["after"],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folded:
+    """What judging some commits came to: the new state, what took effect on the way, and what was said."""
+
+    state: State
+    effects: tuple[Effect, ...] = ()
+    registered: tuple[Registered, ...] = ()
+    policies: tuple[PolicyEffect, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def then(self, later: Folded) -> Folded:
+        """This, and what was judged after it. Of one thing the later judgement stands."""
+        said: dict[str, Judgement] = {judgement.thing: judgement for judgement in self.judgements}
+        said.update({judgement.thing: judgement for judgement in later.judgements})
+        return Folded(
+            state=later.state,
+            effects=self.effects + later.effects,
+            registered=self.registered + later.registered,
+            policies=self.policies + later.policies,
+            judgements=tuple(said.values()),
+            notes=self.notes + later.notes,
+        )
+
+
+def effects_by_slot(effects: Iterable[Effect]) -> dict[Slot, tuple[Effect, ...]]:
+    """Effects sorted to their slots, each in the order of its numbers."""
+    sorted_by: dict[Slot, list[Effect]] = {}
+    for effect in sorted(effects, key=lambda effect: effect.number):
+        sorted_by.setdefault(effect.slot, []).append(effect)
+    return {slot: tuple(found) for slot, found in sorted_by.items()}

@@ -1,0 +1,141 @@
+"""What a rule is asked about, and what it answers: a change of the policy, of a model's records, or of a slot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gitstage.changes import FILE, LINK, SUBMODULE, Change, Entry, Snapshot
+from gitstage.findings import Verdict
+from gitstage.layout import Layout, Place, Slot, archived_path
+from gitstage.ledger import Effect, Open, Past
+from gitstage.manifest import ModelVersion
+from gitstage.policy import Gate, Policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a rule says. It knows neither its own name nor its severity; the runner adds both."""
+
+    message: str
+    verdict: Verdict = Verdict.REFUSED
+    path: str | None = None
+    line: int | None = None
+    value: str | None = None
+    threshold: str | None = None
+    opens: datetime | None = None
+    hint: str | None = None
+    advisory: bool = False
+
+
+Answers = Iterator[Answer]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyCase:
+    """A change of `gitstage.yaml`, of protected paths, or of what else lies in the registry.
+
+    `before` and `after` are the registry's trees, `old` and `new` the policies in them (None: there is none that can
+    be read). `problem` says why `new` is None. `in_effect` lists what every slot holds.
+    """
+
+    before: Snapshot
+    after: Snapshot
+    old: Policy | None
+    new: Policy | None
+    problem: Exception | None
+    changes: tuple[tuple[Change, Place], ...]
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordsCase:
+    """A change of all that carries one model's name besides its slots.
+
+    `left` are the versions that have left one of the model's slots.
+    """
+
+    model: str
+    policy: Policy
+    layout: Layout
+    before: Snapshot
+    after: Snapshot
+    changes: tuple[tuple[Change, Place], ...]
+    left: frozenset[str]
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotCase:
+    """A change of one slot.
+
+    `entry` is what lies at the slot's path, `before` what is in effect and `after` the version that the slot declares
+    (None: empty, or no version that is known: then `matched` is False). `head` is the registry as it would be,
+    `passed` as far as the model's records have passed, `tip` the trunk's tip.
+    """
+
+    slot: Slot
+    action: str
+    policy: Policy
+    layout: Layout
+    entry: Entry | None
+    matched: bool
+    before: str | None
+    before_blob: str | None
+    after: str | None
+    after_blob: str | None
+    sources: frozenset[str]
+    with_policy: bool
+    records_open: Open | None
+    head: Snapshot
+    passed: Snapshot
+    tip: Snapshot
+    past: Past
+    now: datetime
+    version_in: Callable[[Snapshot, str, str], ModelVersion | None] = field(compare=False)
+
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        return self.past.effects(self.slot)
+
+    @property
+    def from_stages(self) -> tuple[str, ...]:
+        """The places the version may come from, and was in before this change."""
+        return tuple(name for name in self.policy.stages[self.slot.stage].from_ if name in self.sources)
+
+    def incoming(self) -> ModelVersion | None:
+        """The manifest of the version that comes in."""
+        return None if self.after is None else self.version_in(self.passed, self.slot.model, self.after)
+
+    def incumbent(self) -> ModelVersion | None:
+        """The manifest of the version that is in effect."""
+        return None if self.before is None else self.version_in(self.passed, self.slot.model, self.before)
+
+
+GateRule = Callable[[SlotCase, Gate], Answers]
+
+NOT_A_FILE: Mapping[int, str] = {
+    LINK: "is a symbolic link",
+    SUBMODULE: "is a submodule",
+    0o100755: "has the executable bit",
+}
+
+
+def what_it_is(entry: Entry) -> str | None:
+    """Why an entry is no plain file; None where it is one."""
+    return None if entry.mode == FILE else NOT_A_FILE.get(entry.mode, "is no regular file")
+
+
+def version_of_blob(snapshot: Snapshot, layout: Layout, model: str, blob: str) -> str | None:
+    """The registered version of `model` whose manifest is exactly this blob; None where there is none."""
+    for name, entry in snapshot.listing(f"models/{model}").items():
+        version = name.removesuffix(".yaml")
+        if entry == (FILE, blob) and version != name and layout.is_version(version):
+            return version
+    return None
+
+
+def is_listed(snapshot: Snapshot, model: str, version: str, blob: str | None) -> bool:
+    """Whether `archived/` lists a version with exactly these bytes."""
+    return blob is not None and snapshot.entry(archived_path(model, version)) == (FILE, blob)

@@ -1,0 +1,67 @@
+"""A piece of evidence is there, is not too old, and says PASSED."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gitstage.durations import words_of
+from gitstage.evidence import Statement
+from gitstage.findings import Verdict
+from gitstage.policy import EvidenceRule, Gate
+from gitstage.rules.cases import Answer, Answers, SlotCase
+from gitstage.rules.statements import deciding_statement
+
+
+def gate(case: SlotCase, gate: Gate) -> Answers:
+    """What was tested is written down, bound to the manifest's digest, where a reviewer and an auditor find it.
+
+    Of one name the highest number decides; one dated in the future does not count, and one dated before another that
+    is already there never outranks it. Anything but PASSED refuses. One that is missing or too old is pending.
+
+    Passes: `evidence/m/1.1.0/shadow-traffic/1.json` with `"result": "PASSED"`.
+    Refused: `2.json` beside it with `"result": "FAILED"`.
+    """
+    for rule in gate.evidence:
+        answer = _answer(case, rule)
+        yield answer if rule.enforce == "refuse" else replace(answer, advisory=True)
+
+
+def _answer(case: SlotCase, rule: EvidenceRule) -> Answer:
+    model, version = case.slot.model, str(case.after)
+    found = deciding_statement(case.passed, model, version, rule.name, now=case.now, kind=rule.type)
+    hint = f"gitstage attest {model}@{version} --type {rule.type} --name {rule.name} --result passed"
+    if found is None:
+        return Answer(
+            verdict=Verdict.PENDING,
+            message=f"no {rule.type} called {rule.name}",
+            path=f"evidence/{model}/{version}/{rule.name}/",
+            threshold=f"{rule.type} {rule.name}",
+            hint=hint,
+        )
+    path, statement = found
+    if statement.result != "PASSED":
+        said = statement.result or "nothing"
+        return Answer(message=f"{rule.name} says {said}", value=said, threshold="PASSED", path=path)
+    return _too_old(case, rule, path, statement, hint) or Answer(
+        verdict=Verdict.PASSED, message=f"{rule.name} says PASSED", value="PASSED", threshold="PASSED", path=path
+    )
+
+
+def _too_old(case: SlotCase, rule: EvidenceRule, path: str, statement: Statement, hint: str) -> Answer | None:
+    """Why a statement is too old; None where it is not."""
+    if rule.max_age is None:
+        return None
+    if statement.made is None:
+        return Answer(message=f"{rule.name} does not say when it was made", path=path, hint=hint)
+    age = case.now - statement.made
+    if age <= rule.max_age:
+        return None
+    value, threshold = words_of(age), words_of(rule.max_age)
+    return Answer(
+        verdict=Verdict.PENDING,
+        message=f"{rule.name} is {value} old, at most {threshold}",
+        value=value,
+        threshold=threshold,
+        path=path,
+        hint=hint,
+    )

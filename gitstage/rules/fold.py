@@ -1,0 +1,505 @@
+"""The fold over the trunk's commits: a state, trees and a moment in; a new state and what took effect out.
+
+`promote --dry-run`, `promote`, the check of a pull request and `tag` all call this and nothing else. It reads trees
+through what it is given, and neither git nor the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+
+from gitstage.canonical import DocumentError
+from gitstage.changes import FILE, Change, Entry, Nothing, Snapshot, below, blob_id, changes_between
+from gitstage.errors import GitstageError
+from gitstage.findings import Judgement, Verdict
+from gitstage.layout import (
+    CONFIGURATION,
+    POLICY,
+    Layout,
+    Place,
+    PolicyThing,
+    Records,
+    Slot,
+    Thing,
+    version_path,
+)
+from gitstage.ledger import Effect, Folded, Open, Past, PolicyEffect, Registered, State
+from gitstage.manifest import ModelVersion, empty_slot, read_version
+from gitstage.policy import Policy, read_policy
+from gitstage.rules.cases import PolicyCase, RecordsCase, SlotCase, version_of_blob
+from gitstage.rules.judge import judge_policy, judge_records, judge_slot
+
+
+@dataclass(frozen=True)
+class Step:
+    """One commit to be judged: its id, and the tree of the whole repository at it.
+
+    `note` is what a reader should know about it (several commits judged as one step).
+    """
+
+    commit: str
+    tree: Snapshot
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class World:
+    """What the fold reads from: trees by commit id, what has taken effect, the folder of the registry, the tip.
+
+    `now` is the moment (UTC) of whoever judges.
+    """
+
+    trees: Callable[[str], Snapshot]
+    past: Past
+    folder: str
+    tip: Snapshot
+    now: datetime
+    policies: dict[str, Policy | DocumentError] = field(default_factory=dict)
+    manifests: dict[str, ModelVersion | None] = field(default_factory=dict)
+
+    def registry(self, commit: str | None) -> Snapshot:
+        """The registry in the tree of a commit; an empty one for None."""
+        return Nothing() if commit is None else below(self.trees(commit), self.folder)
+
+    def policy_in(self, registry: Snapshot) -> Policy | DocumentError | None:
+        """The policy in a tree; why it cannot be read; None where there is none."""
+        entry = registry.entry(CONFIGURATION)
+        if entry is None:
+            return None
+        if entry.mode != FILE:
+            return DocumentError.about("gitstage.yaml is not a regular file")
+        if entry.oid not in self.policies:
+            try:
+                self.policies[entry.oid] = read_policy(registry.read(entry.oid))
+            except DocumentError as error:
+                self.policies[entry.oid] = error
+        return self.policies[entry.oid]
+
+    def version_in(self, registry: Snapshot, model: str, version: str) -> ModelVersion | None:
+        """The manifest of a version in a tree; None where there is none that can be read."""
+        entry = registry.entry(version_path(model, version))
+        if entry is None or entry.mode != FILE:
+            return None
+        if entry.oid not in self.manifests:
+            try:
+                self.manifests[entry.oid] = read_version(registry.read(entry.oid))
+            except DocumentError:
+                self.manifests[entry.oid] = None
+        return self.manifests[entry.oid]
+
+
+@dataclass(frozen=True)
+class _PastWith:
+    """The past, with what has taken effect during this fold."""
+
+    past: Past
+    fresh: Mapping[Slot, tuple[Effect, ...]]
+
+    def effects(self, slot: Slot) -> tuple[Effect, ...]:
+        return self.past.effects(slot) + self.fresh.get(slot, ())
+
+    def taken(self, slot: Slot) -> int:
+        fresh = self.fresh.get(slot, ())
+        return fresh[-1].number if fresh else self.past.taken(slot)
+
+
+def layout_of(policy: Policy) -> Layout:
+    """What paths mean under a policy."""
+    return Layout(frozenset(policy.stages), policy.integer_versions)
+
+
+def current_policy(state: State, world: World) -> Policy | None:
+    """The policy that is in effect: the last one that passed."""
+    if state.policy is None:
+        return None
+    found = world.policy_in(world.registry(state.policy))
+    if not isinstance(found, Policy):
+        raise GitstageError(
+            f"the ledger says that a policy is in effect at {state.policy[:12]}, and there is none that can be read",
+            hint="was the trunk rewritten? see: gitstage doctor",
+        )
+    return found
+
+
+def fold(state: State, steps: Iterable[Step], world: World) -> Folded:
+    """Judges commits one after the other, each against what has passed so far.
+
+    What is open is judged once more at the commit judged last, at `world.now`, before anything else.
+    """
+    folded = Folded(state=replace(state, clock=world.now))
+    if state.judged is not None and state.open:
+        folded = folded.then(_Stride(folded, Step(state.judged, world.trees(state.judged)), world).taken())
+    for step in steps:
+        folded = folded.then(_Stride(folded, step, world).taken())
+    return folded
+
+
+class _Stride:
+    """One step of the fold: the policy first, then records, then slots."""
+
+    def __init__(self, so_far: Folded, step: Step, world: World) -> None:
+        self.step = step
+        self.world = world
+        self.start = so_far.state
+        self.state = so_far.state
+        self.fresh: dict[Slot, tuple[Effect, ...]] = {}
+        for effect in so_far.effects:
+            self._remember(effect)
+        self.effects: list[Effect] = []
+        self.registered: list[Registered] = []
+        self.policies: list[PolicyEffect] = []
+        self.judgements: list[Judgement] = []
+        self.policy = current_policy(self.start, world)
+        self.was_without = self.policy is None
+
+    def _remember(self, effect: Effect) -> None:
+        self.fresh[effect.slot] = (*self.fresh.get(effect.slot, ()), effect)
+
+    @property
+    def past(self) -> Past:
+        return _PastWith(self.world.past, self.fresh)
+
+    @cached_property
+    def head(self) -> Snapshot:
+        """The registry at this step."""
+        return below(self.step.tree, self.world.folder)
+
+    @cached_property
+    def before(self) -> Snapshot:
+        """The registry at the commit judged before; nothing where there was no policy that could judge it."""
+        return Nothing() if self.was_without else self.world.registry(self.start.judged)
+
+    @cached_property
+    def changed(self) -> tuple[Change, ...]:
+        """The paths of the registry that this step changes."""
+        return tuple(changes_between(self.before, self.head))
+
+    def taken(self) -> Folded:
+        if self.policy is not None or self.head.entry(CONFIGURATION) is not None:
+            self._judge_policy()
+        if self.policy is not None:
+            touched = self._touched(layout_of(self.policy))
+            self._judge_records({thing.model for thing in touched if isinstance(thing, Records)})
+            self._judge_slots({thing for thing in touched if isinstance(thing, Slot)})
+        return Folded(
+            state=replace(self.state, judged=self.step.commit),
+            effects=tuple(self.effects),
+            registered=tuple(self.registered),
+            policies=tuple(self.policies),
+            judgements=tuple(self.judgements),
+            notes=(self.step.note,) if self.step.note else (),
+        )
+
+    def _touched(self, layout: Layout) -> set[Thing]:
+        at_root = not self.world.folder
+        return {
+            layout.place(change.path).thing for change in self.changed if not at_root or layout.owns(change.path)
+        }
+
+    # the policy
+
+    @cached_property
+    def protected_changed(self) -> bool:
+        """Whether this step changes the policy's file, or a path that the policy protects."""
+        if self.was_without or self.start.judged is None or self.policy_at_start is None:
+            return False
+        if self.before.entry(CONFIGURATION) != self.head.entry(CONFIGURATION):
+            return True
+        policy = self.policy_at_start
+        if not policy.protected:
+            return False
+        before = self.world.trees(self.start.judged)
+        return any(
+            policy.is_protected(change.path)
+            for change in changes_between(before, self.step.tree)
+        )
+
+    @cached_property
+    def policy_at_start(self) -> Policy | None:
+        return current_policy(self.start, self.world)
+
+    def _judge_policy(self) -> None:
+        found = self.world.policy_in(self.head)
+        new = found if isinstance(found, Policy) else None
+        waiting = self.start.open.get(str(POLICY))
+        layouts = [layout_of(policy) for policy in (self.policy, new) if policy is not None]
+        touched = self.was_without or any(POLICY in self._touched(layout) for layout in layouts)
+        if not touched and waiting is None:
+            return
+        layout = layouts[-1] if layouts else Layout(frozenset())
+        passed = self.start.passed_commit(POLICY) if self.policy is not None else None
+        before = self.world.registry(passed)
+        changes = tuple(_of_thing(before, self.head, layout, POLICY, at_root=not self.world.folder))
+        if not changes and waiting is None:
+            return
+        case = PolicyCase(
+            before=before,
+            after=self.head,
+            old=self.policy,
+            new=new,
+            problem=found if isinstance(found, DocumentError) else None,
+            changes=changes,
+            now=self.world.now,
+        )
+        judgement = judge_policy(case)
+        if judgement.verdict is not Verdict.PASSED or new is None:
+            self.judgements.append(judgement)
+            self._leave_open(POLICY, judgement, passed, touched=touched)
+            return
+        if changes:
+            self.judgements.append(judgement)
+        self.state = self.state.without(POLICY)
+        self._adopt_policy(new)
+
+    def _adopt_policy(self, new: Policy) -> None:
+        entry = self.head.entry(CONFIGURATION)
+        assert entry is not None
+        old_entry = None if self.start.policy is None else self.world.registry(self.start.policy).entry(CONFIGURATION)
+        if old_entry != entry:
+            number = self.state.policy_number + 1
+            self.state = replace(self.state, policy=self.step.commit, policy_number=number)
+            self.policies.append(
+                PolicyEffect(
+                    number=number,
+                    blob=entry.oid,
+                    digest=new.digest,
+                    commit=self.step.commit,
+                    moment=self.world.now,
+                )
+            )
+        self.policy = new
+
+    def _leave_open(
+        self,
+        thing: Thing,
+        judgement: Judgement,
+        passed: str | None,
+        *,
+        touched: bool,
+        sources: frozenset[str] = frozenset(),
+        with_policy: bool = False,
+        after: str | None = None,
+    ) -> None:
+        was = self.start.open.get(str(thing))
+        landed = self.step.commit if touched or was is None else was.landed
+        self.state = self.state.with_open(
+            Open(
+                thing=thing,
+                landed=landed,
+                passed=passed,
+                since=was.since if was is not None and not touched else self.world.now,
+                verdict=judgement.verdict if judgement.verdict is not Verdict.PASSED else Verdict.REFUSED,
+                findings=tuple(found for found in judgement.findings if found.verdict is not Verdict.PASSED),
+                sources=sources,
+                with_policy=with_policy,
+                after=after,
+            )
+        )
+
+    # records
+
+    def _judge_records(self, touched: set[str]) -> None:
+        waiting = {item.thing.model for item in self.start.open.values() if isinstance(item.thing, Records)}
+        for model in sorted(touched | waiting):
+            self._judge_records_of(model, touched=model in touched)
+
+    def _judge_records_of(self, model: str, *, touched: bool) -> None:
+        assert self.policy is not None
+        thing, layout = Records(model), layout_of(self.policy)
+        passed = None if self.was_without else self.start.passed_commit(thing)
+        before = self.world.registry(passed)
+        changes = tuple(_of_thing(before, self.head, layout, thing, at_root=False))
+        if not changes:
+            self.state = self.state.without(thing)
+            return
+        case = RecordsCase(
+            model=model,
+            policy=self.policy,
+            layout=layout,
+            before=before,
+            after=self.head,
+            changes=changes,
+            left=frozenset(
+                effect.before
+                for stage in self.policy.stages
+                for effect in self.past.effects(Slot(model, stage))
+                if effect.before is not None
+            ),
+            now=self.world.now,
+        )
+        judgement = judge_records(case)
+        self.judgements.append(judgement)
+        if judgement.verdict is Verdict.PASSED:
+            self.state = self.state.without(thing)
+            for change, place in changes:
+                if place.kind == "version" and change.before is None and change.after is not None:
+                    self.registered.append(
+                        Registered(
+                            model=model,
+                            version=str(place.version),
+                            blob=change.after.oid,
+                            commit=self.step.commit,
+                            moment=self.world.now,
+                        )
+                    )
+        else:
+            self._leave_open(thing, judgement, passed, touched=touched)
+
+    # slots
+
+    def _judge_slots(self, touched: set[Slot]) -> None:
+        waiting = {item.thing for item in self.start.open.values() if isinstance(item.thing, Slot)}
+        for slot in sorted(touched | waiting, key=str):
+            self._judge_slot(slot, touched=slot in touched)
+
+    def _judge_slot(self, slot: Slot, *, touched: bool) -> None:
+        assert self.policy is not None
+        effects = self.past.effects(slot)
+        last = effects[-1] if effects else None
+        entry = self.head.entry(slot.path)
+        empty = entry is None or (entry.mode == FILE and entry.oid == blob_id(empty_slot(slot.model)))
+        unchanged = (
+            entry == Entry(FILE, last.after_blob)
+            if last is not None and last.after_blob is not None
+            else empty and (entry is not None or last is None)
+        )
+        if unchanged:
+            self.state = self.state.without(slot)
+            return
+        case = self._slot_case(slot, entry, last, empty=empty, touched=touched)
+        judgement = judge_slot(case)
+        self.judgements.append(judgement)
+        if judgement.verdict is Verdict.PASSED:
+            self._take_effect(case, judgement)
+        else:
+            self._leave_open(
+                slot,
+                judgement,
+                None,
+                touched=touched,
+                sources=case.sources,
+                with_policy=case.with_policy,
+                after=case.after,
+            )
+
+    def _slot_case(
+        self, slot: Slot, entry: Entry | None, last: Effect | None, *, empty: bool, touched: bool
+    ) -> SlotCase:
+        assert self.policy is not None
+        layout = layout_of(self.policy)
+        records_open = self.state.records_open(slot.model)
+        passed = self.head if records_open is None else self.world.registry(records_open.passed)
+        after = None
+        matched = empty
+        if not empty and entry is not None:
+            after = version_of_blob(passed, layout, slot.model, entry.oid)
+            if after is None and records_open is not None:
+                after = version_of_blob(self.head, layout, slot.model, entry.oid)
+            matched = after is not None
+        was = self.start.open.get(str(slot))
+        if touched or was is None:
+            sources = self._sources(slot, after)
+            with_policy = self.protected_changed
+        else:
+            sources, with_policy = was.sources, was.with_policy
+        return SlotCase(
+            slot=slot,
+            action=self._action(slot, after, sources, empty=empty),
+            policy=self.policy,
+            layout=layout,
+            entry=entry,
+            matched=matched,
+            before=last.after if last else None,
+            before_blob=last.after_blob if last else None,
+            after=after,
+            after_blob=entry.oid if entry is not None and after is not None else None,
+            sources=sources,
+            with_policy=with_policy,
+            records_open=records_open,
+            head=self.head,
+            passed=passed,
+            tip=self.world.tip,
+            past=self.past,
+            now=self.world.now,
+            version_in=self.world.version_in,
+        )
+
+    def _sources(self, slot: Slot, version: str | None) -> frozenset[str]:
+        """Where a version was before this step: the stages it was in effect in, and whether it was archived."""
+        if version is None or self.policy is None:
+            return frozenset()
+        found = {
+            stage
+            for stage in self.policy.stages
+            if stage != slot.stage and self._held_before(Slot(slot.model, stage)) == version
+        }
+        listed = f"archived/{slot.model}/{version}.yaml"
+        records_before = Nothing() if self.was_without else self.world.registry(
+            self.start.passed_commit(Records(slot.model))
+        )
+        if records_before.entry(listed) is not None:
+            found.add("archived")
+        elif self.before.entry(listed) is None:
+            found.add("registered")
+        return frozenset(found)
+
+    def _held_before(self, slot: Slot) -> str | None:
+        """What was in effect in a slot before this step."""
+        here = [effect for effect in self.past.effects(slot) if effect not in self.effects]
+        return here[-1].after if here else None
+
+    def _action(self, slot: Slot, after: str | None, sources: frozenset[str], *, empty: bool) -> str:
+        assert self.policy is not None
+        if empty:
+            return "archive"
+        effects = self.past.effects(slot)
+        if after is not None and any(effect.after == after for effect in effects):
+            return "rollback"
+        stage = self.policy.stages[slot.stage]
+        until = self.policy.adopt_until
+        may_adopt = until is not None and self.world.now.date() <= until and not effects and not self.past.taken(slot)
+        if may_adopt and not sources & set(stage.from_):
+            return "adopt"
+        return "promote"
+
+    def _take_effect(self, case: SlotCase, judgement: Judgement) -> None:
+        effect = Effect(
+            slot=case.slot,
+            number=self.past.taken(case.slot) + 1,
+            action=case.action,
+            commit=self.step.commit,
+            moment=self.world.now,
+            before=case.before,
+            after=case.after,
+            before_blob=case.before_blob,
+            after_blob=case.after_blob,
+            source=judgement.source,
+            policy=case.policy.digest,
+            findings=judgement.findings,
+        )
+        self._remember(effect)
+        self.effects.append(effect)
+        self.state = self.state.without(case.slot)
+
+
+def _of_thing(
+    before: Snapshot, after: Snapshot, layout: Layout, thing: Thing, *, at_root: bool
+) -> Iterable[tuple[Change, Place]]:
+    """The differences of one thing between two states of the registry, with what their paths mean."""
+    for change in _differences(before, after, thing):
+        if at_root and not layout.owns(change.path):
+            continue
+        place = layout.place(change.path)
+        if place.thing == thing:
+            yield change, place
+
+
+def _differences(before: Snapshot, after: Snapshot, thing: Thing) -> Iterable[Change]:
+    if isinstance(thing, PolicyThing):
+        yield from changes_between(before, after)
+    elif isinstance(thing, Records):
+        for folder in ("models", "archived", "evidence", "holds", "artifacts"):
+            yield from changes_between(before, after, f"{folder}/{thing.model}")

@@ -1,0 +1,103 @@
+"""The judge: runs the rules of the table on one case, and puts their names and gates to what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gitstage.findings import Finding, Judgement, Verdict
+from gitstage.layout import POLICY, Records, Slot
+from gitstage.rules import ALL
+from gitstage.rules.cases import Answer, PolicyCase, RecordsCase, SlotCase
+
+
+def judge_policy(case: PolicyCase) -> Judgement:
+    """What the facts say of a change of the policy."""
+    findings = [
+        _finding(rule.id, answer) for rule in ALL if rule.policy is not None for answer in rule.policy(case)
+    ]
+    return Judgement(thing=str(POLICY), action="policy", findings=tuple(findings))
+
+
+def judge_records(case: RecordsCase) -> Judgement:
+    """What the facts say of a change of a model's records."""
+    findings = [
+        _finding(rule.id, answer) for rule in ALL if rule.records is not None for answer in rule.records(case)
+    ]
+    return Judgement(
+        thing=str(Records(case.model)), action="records", model=case.model, findings=tuple(findings)
+    )
+
+
+def judge_slot(case: SlotCase) -> Judgement:
+    """What the facts, the stage and its gates say of a change of a slot.
+
+    A rollback and an emptied slot wait for no gate.
+    """
+    return Judgement(
+        thing=str(case.slot),
+        action=case.action,
+        model=case.slot.model,
+        stage=case.slot.stage,
+        source=_source(case),
+        before=case.before,
+        after=case.after,
+        findings=tuple(_of_slot(case)),
+        metrics=_metrics(case),
+    )
+
+
+def _of_slot(case: SlotCase) -> Iterator[Finding]:
+    waiting = case.records_open
+    if waiting is not None and case.action != "rollback":
+        for finding in waiting.findings or (Finding(rule="manifest-valid", verdict=Verdict.REFUSED, message="open"),):
+            if finding.verdict is not Verdict.PASSED:
+                yield finding.bind(
+                    verdict=Verdict.PENDING, message=f"the records of {case.slot.model} are open: {finding.message}"
+                )
+    for rule in ALL:
+        if rule.slot is not None:
+            for answer in rule.slot(case):
+                yield _finding(rule.id, answer)
+    if case.action == "promote" and case.matched and case.after is not None and case.incoming() is not None:
+        for name, gate in case.policy.gates_for(case.slot.model, case.slot.stage):
+            for rule in ALL:
+                if rule.gate is not None:
+                    for answer in rule.gate(case, gate):
+                        yield _finding(rule.id, answer, gate=name)
+
+
+def _finding(rule: str, answer: Answer, gate: str | None = None) -> Finding:
+    return Finding(
+        rule=rule,
+        verdict=answer.verdict,
+        message=answer.message,
+        path=answer.path,
+        line=answer.line,
+        gate=gate,
+        value=answer.value,
+        threshold=answer.threshold,
+        opens=answer.opens,
+        hint=answer.hint,
+        advisory=answer.advisory,
+    )
+
+
+def _source(case: SlotCase) -> str | None:
+    return case.from_stages[0] if case.from_stages and case.action == "promote" else None
+
+
+def _metrics(case: SlotCase) -> dict[str, tuple[float | None, float | None]]:
+    incoming, incumbent = case.incoming() if case.matched else None, case.incumbent()
+    if incoming is None:
+        return {}
+    before = {} if incumbent is None else incumbent.metrics
+    return {
+        name: (before.get(name), incoming.metrics.get(name)) for name in sorted({*before, *incoming.metrics})
+    }
+
+
+def slot_of(judgement: Judgement) -> Slot | None:
+    """The slot that a judgement is about."""
+    if judgement.model is None or judgement.stage is None:
+        return None
+    return Slot(judgement.model, judgement.stage)

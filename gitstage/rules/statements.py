@@ -1,0 +1,30 @@
+"""The piece of evidence that decides for a version: what the rules that ask for evidence read."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from gitstage.changes import Snapshot
+from gitstage.evidence import Statement, deciding, read_statement
+from gitstage.layout import evidence_folder, evidence_path, version_path
+
+
+def deciding_statement(
+    registry: Snapshot, model: str, version: str, name: str, *, now: datetime, kind: str | None = None
+) -> tuple[str, Statement] | None:
+    """The statement called `name` that decides for a version at `now`, with its path; None where there is none.
+
+    `kind` is the short name of its predicate type (`test-result`); None takes any.
+    """
+    manifest = registry.entry(version_path(model, version))
+    if manifest is None:
+        return None
+    digest = hashlib.sha256(registry.read(manifest.oid)).hexdigest()
+    numbered = []
+    for file, entry in registry.listing(f"{evidence_folder(model, version)}/{name}").items():
+        statement = read_statement(registry.read(entry.oid))
+        if kind is None or statement.type == kind:
+            numbered.append((int(file.removesuffix(".json")), statement))
+    found = deciding(sorted(numbered, key=lambda pair: pair[0]), digest=digest, now=now)
+    return None if found is None else (evidence_path(model, version, name, found[0]), found[1])
