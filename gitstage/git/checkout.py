@@ -1,0 +1,325 @@
+"""Index and work tree after the branch below them has moved: only the touched paths, and nothing of the user's."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from gitstage.changes import EXECUTABLE, FILE, FOLDER, LINK, SUBMODULE, Entry, Nothing, Snapshot
+from gitstage.git.environment import Purpose
+from gitstage.git.errors import GitError
+from gitstage.git.objects import decoded, encoded, object_id
+from gitstage.git.repository import Repository
+
+JOURNALS = "gitstage"
+# More paths than this are told apart here: git compares each of them with each name of the index.
+FEW = 64
+ABSENT = Entry(0, "")
+IN_THE_WAY = Entry(FOLDER, "")
+"""What a path holds where a folder lies, or where the way to it is no folder: never what a tree says."""
+
+
+class Journal(NamedTuple):
+    """A checkout that was begun: the branch moves from `old` to `new`, and these paths follow it.
+
+    `skipped` are those that a sparse checkout leaves out of the work tree.
+    """
+
+    old: str | None
+    new: str
+    paths: tuple[str, ...]
+    skipped: tuple[str, ...]
+
+
+class Indexed(NamedTuple):
+    """What the index holds at a path."""
+
+    entry: Entry
+    skipped: bool
+
+
+@dataclass
+class _Begun:
+    path: Path
+    journal: Journal
+    lock: IO[str]
+
+
+class Checkout:
+    """Lets index and work tree follow a branch. In a bare repository there is nothing to do, and nothing is done."""
+
+    def __init__(self, repo: Repository) -> None:
+        self._repo = repo
+        self._top = repo.work_tree
+        self._folder = repo.git_dir / JOURNALS
+        self._begun: list[_Begun] = []
+
+    def local_edits(self, paths: Iterable[str], commit: str | None) -> list[str]:
+        """Those of `paths` at which index or work tree are not as in `commit`, or something unknown to git lies."""
+        if self._top is None:
+            return []
+        wanted = sorted(set(paths))
+        tree = self._tree(commit)
+        index = self._index(wanted)
+        return [path for path in wanted if not self._is_clean(path, _at(tree, path), index.get(path))]
+
+    def begin(self, old: str | None, new: str, paths: Iterable[str]) -> None:
+        """Write down, before the branch moves from `old` to `new`, that these paths are to follow it."""
+        if self._top is None:
+            return
+        wanted = sorted(set(paths))
+        skipped = [path for path, held in self._index(wanted).items() if held.skipped]
+        journal = Journal(old, new, tuple(wanted), tuple(skipped))
+        self._folder.mkdir(exist_ok=True)
+        number = len(self._begun)
+        path = self._folder / f"checkout-{os.getpid()}-{number}.json"
+        unfinished = path.with_suffix(".new")
+        lock = unfinished.open("w", encoding="ascii")
+        # Held until this process ends, however it ends: nobody else takes up what is still being done.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        json.dump(journal._asdict(), lock)
+        lock.flush()
+        unfinished.rename(path)
+        self._begun.append(_Begun(path, journal, lock))
+
+    def finish(self) -> list[str]:
+        """Let the paths of every checkout that was begun, here or by a process that died, follow the branch.
+
+        A checkout whose branch did not move is forgotten. Says which paths were left alone, because the user had
+        changed them.
+        """
+        if self._top is None or not self._folder.is_dir():
+            return []
+        with self._alone():
+            left: set[str] = set()
+            for begun in [*self._orphans(), *self._begun]:
+                left.update(self._followed(begun.journal))
+                begun.path.unlink(missing_ok=True)
+                begun.lock.close()
+            self._begun.clear()
+            return sorted(left)
+
+    # Journals
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with (self._folder / "checkout.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _orphans(self) -> Iterator[_Begun]:
+        """The checkouts of processes that are no more, the oldest first."""
+        mine = {begun.path for begun in self._begun}
+        for path in sorted(self._folder.glob("checkout-*"), key=_age):
+            if path in mine:
+                continue
+            with suppress(FileNotFoundError):
+                lock = path.open("r+", encoding="ascii")
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    lock.close()
+                    continue
+                journal = _journal(lock.read()) if path.suffix == ".json" else None
+                if journal is None:
+                    path.unlink(missing_ok=True)
+                    lock.close()
+                else:
+                    yield _Begun(path, journal, lock)
+
+    def _followed(self, journal: Journal) -> list[str]:
+        head = self._repo.head().commit
+        if head is None or not self._contains(head, journal.new):
+            return []
+        known = [self._tree(journal.old), self._tree(journal.new)]
+        return self._follow(journal, self._tree(head), known)
+
+    def _contains(self, head: str, commit: str) -> bool:
+        return head == commit or not self._repo.unreachable([commit], head)
+
+    def _follow(self, journal: Journal, target: Snapshot, known: Sequence[Snapshot]) -> list[str]:
+        index = self._index(journal.paths)
+        edits: dict[str, Entry] = {}
+        left = []
+        for path in journal.paths:
+            entry = _at(target, path)
+            states = {entry, *(_at(tree, path) for tree in known)}
+            held = index.get(path)
+            now = held.entry if held is not None else ABSENT
+            if now in states and now != entry:
+                edits[path] = entry
+            if now not in states or not self._put(path, entry, states, skipped=path in journal.skipped):
+                left.append(path)
+        self._write_index(edits, journal.skipped)
+        return left
+
+    # The index
+
+    def _index(self, paths: Sequence[str]) -> dict[str, Indexed]:
+        specs = paths if len(paths) <= FEW else ()
+        answer = self._repo.processes.run("--literal-pathspecs", "ls-files", "-s", "-t", "-z", "--", *specs)
+        wanted = set(paths)
+        held: dict[str, Indexed] = {}
+        for row in answer.out.split(b"\0")[:-1]:
+            meta, _, name = row.partition(b"\t")
+            path = decoded(name)
+            if path in wanted:
+                tag, mode, oid, stage = meta.decode().split(" ")
+                # An unmerged path is like no tree.
+                entry = Entry(int(mode, 8), oid) if stage == "0" else IN_THE_WAY
+                held[path] = Indexed(entry, tag == "S")
+        return held
+
+    def _write_index(self, edits: Mapping[str, Entry], skipped: Sequence[str]) -> None:
+        if not edits:
+            return
+        rows = [
+            b"%o %s\t%s\0" % (entry.mode, (entry.oid or "0" * 40).encode(), encoded(path))
+            for path, entry in edits.items()
+        ]
+        self._change_index("--index-info", stdin=b"".join(rows))
+        again = [encoded(path) + b"\0" for path in skipped if edits.get(path, ABSENT) != ABSENT]
+        if again:
+            self._change_index("--skip-worktree", "--stdin", stdin=b"".join(again))
+
+    def _change_index(self, *options: str, stdin: bytes) -> None:
+        try:
+            self._repo.processes.run("update-index", "-z", *options, stdin=stdin, purpose=Purpose.WRITING)
+        except GitError as error:
+            raise GitError(
+                f"the branch has moved, but the index could not follow: {error.message}",
+                hint="where no other git is running, remove index.lock; the next gitstage command completes this one",
+            ) from error
+
+    # The work tree
+
+    def _is_clean(self, path: str, entry: Entry, held: Indexed | None) -> bool:
+        if (held.entry if held is not None else ABSENT) != entry:
+            return False
+        there = self._lies(path)
+        return self._same(there, entry) or (held is not None and held.skipped and there == ABSENT)
+
+    def _same(self, there: Entry, entry: Entry) -> bool:
+        if entry.mode == SUBMODULE:
+            return there in (ABSENT, IN_THE_WAY)
+        if self._repo.config("core.filemode") == "false" and {there.mode, entry.mode} == {FILE, EXECUTABLE}:
+            return there.oid == entry.oid
+        return there == entry
+
+    def _lies(self, path: str) -> Entry:
+        """What lies in the work tree, read without following links: as an entry, ABSENT, or IN_THE_WAY."""
+        try:
+            with self._parent(path) as (folder, name):
+                return _lying(folder, name)
+        except FileNotFoundError:
+            return ABSENT
+        except NotADirectoryError:
+            return IN_THE_WAY
+
+    def _put(self, path: str, entry: Entry, states: set[Entry], *, skipped: bool) -> bool:
+        """Bring one path of the work tree to `entry` if it is in one of `states`; whether it is there now."""
+        there = self._lies(path)
+        if self._same(there, entry) or (skipped and there == ABSENT):
+            return True
+        if not any(self._same(there, state) for state in states):
+            return False
+        if entry.mode == SUBMODULE:
+            return True
+        if entry == ABSENT:
+            self._remove(path)
+            return True
+        data = self._repo.read(entry.oid)
+        try:
+            with self._parent(path, make=True) as (folder, name):
+                _written(folder, name, entry.mode, data)
+        except (NotADirectoryError, IsADirectoryError):
+            return False
+        return True
+
+    def _remove(self, path: str) -> None:
+        with self._parent(path) as (folder, name):
+            os.unlink(name, dir_fd=folder)
+        while path := path.rpartition("/")[0]:
+            with self._parent(path) as (folder, name):
+                try:
+                    os.rmdir(name, dir_fd=folder)
+                except OSError:
+                    return
+
+    @contextmanager
+    def _parent(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+        """The open folder in which `path` lies, reached without following a link, and the last part of `path`."""
+        assert self._top is not None
+        *folders, name = os.fsencode(encoded(path)).split(b"/")
+        here = os.open(self._top, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for part in folders:
+                if make:
+                    with suppress(FileExistsError):
+                        os.mkdir(part, dir_fd=here)
+                # On a link this says ENOTDIR: what lies behind links is not the work tree.
+                inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+                os.close(here)
+                here = inner
+            yield here, os.fsdecode(name)
+        finally:
+            os.close(here)
+
+    def _tree(self, commit: str | None) -> Snapshot:
+        return self._repo.tree(commit) if commit is not None else Nothing()
+
+
+def _at(tree: Snapshot, path: str) -> Entry:
+    found = tree.entry(path)
+    return ABSENT if found is None else IN_THE_WAY if found.is_folder else found
+
+
+def _lying(folder: int, name: str) -> Entry:
+    mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+    if stat.S_ISLNK(mode):
+        return Entry(LINK, object_id("blob", os.fsencode(os.readlink(name, dir_fd=folder))))
+    if not stat.S_ISREG(mode):
+        return IN_THE_WAY
+    with open(name, "rb", opener=_opener(folder)) as file:
+        return Entry(EXECUTABLE if mode & stat.S_IXUSR else FILE, object_id("blob", file.read()))
+
+
+def _written(folder: int, name: str, mode: int, data: bytes) -> None:
+    """Put a file or link in place as a whole: whoever reads finds the old one or the new one."""
+    unfinished = f".gitstage-{os.getpid()}.new"
+    with suppress(FileNotFoundError):
+        os.unlink(unfinished, dir_fd=folder)
+    if mode == LINK:
+        os.symlink(data, unfinished, dir_fd=folder)
+    else:
+        permissions = 0o777 if mode == EXECUTABLE else 0o666
+        with open(unfinished, "xb", opener=_opener(folder, permissions)) as file:
+            file.write(data)
+    os.rename(unfinished, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _opener(folder: int, permissions: int = 0o666) -> Callable[[str, int], int]:
+    return lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, permissions, dir_fd=folder)
+
+
+def _age(path: Path) -> tuple[int, str]:
+    try:
+        return path.stat().st_mtime_ns, path.name
+    except FileNotFoundError:
+        return 0, path.name
+
+
+def _journal(text: str) -> Journal | None:
+    """A journal read back; None where it is not whole."""
+    try:
+        journal = Journal(**json.loads(text))
+        return journal._replace(paths=tuple(journal.paths), skipped=tuple(journal.skipped))
+    except (TypeError, ValueError):
+        return None

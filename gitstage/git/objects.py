@@ -1,0 +1,196 @@
+"""The bytes of git's objects: trees, commits and tags taken apart and put together, and packs to hand over.
+
+Formats: gitformat-pack(5), git-cat-file(1), and the chapter "Git Objects" of Pro Git.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import NamedTuple
+
+from gitstage.changes import Entry
+from gitstage.git.errors import GitError
+
+OBJECT_ID = re.compile(r"[0-9a-f]{40}\Z")
+TREE_ENTRY = re.compile(rb"([0-7]{5,6}) ([^\0/]+)\0(.{20})", re.DOTALL)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PACK_TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
+SIGNATURE = re.compile(r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----$", re.MULTILINE)
+
+
+class Object(NamedTuple):
+    """An object of git: `kind` is blob, tree, commit or tag."""
+
+    kind: str
+    data: bytes
+
+
+class Commit(NamedTuple):
+    """A commit. `author` is `Name <mail>`; `committed` is the committer's clock in UTC, which nobody has to trust."""
+
+    id: str
+    tree: str
+    parents: tuple[str, ...]
+    author: str
+    committed: datetime
+    message: str
+
+
+class Tag(NamedTuple):
+    """A ref below `refs/tags/`.
+
+    `kind` is the type of what the ref points at: `tag` for an annotated tag, else that of the object itself.
+    `target` is the object behind all tags. `message` is the tag's text without a signature, and `tagged` the tagger's clock
+    in UTC; "" and None for what is no annotated tag.
+    """
+
+    ref: str
+    oid: str
+    kind: str
+    target: str
+    message: str
+    tagged: datetime | None
+
+
+def decoded(name: bytes) -> str:
+    """A name out of a repository as text; what is not UTF-8 is kept by `surrogateescape`, to be seen and refused."""
+    return name.decode("utf-8", "surrogateescape")
+
+
+def encoded(name: str) -> bytes:
+    """The bytes that `decoded` was given."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def is_object_id(text: str) -> bool:
+    """Whether `text` is a full object id."""
+    return OBJECT_ID.match(text) is not None
+
+
+def object_id(kind: str, data: bytes) -> str:
+    """The id of an object, which git computes from its kind and bytes."""
+    return hashlib.sha1(b"%s %d\0" % (kind.encode(), len(data)) + data, usedforsecurity=False).hexdigest()
+
+
+def moment(seconds: str) -> datetime:
+    """A unix time as a UTC moment. One that no calendar holds becomes the last one that fits."""
+    try:
+        return EPOCH + timedelta(seconds=int(seconds))
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def parsed_tree(data: bytes, oid: str) -> Mapping[str, Entry]:
+    """The entries of a tree object. A tree that says one name twice, or is cut off, is broken."""
+    found = TREE_ENTRY.findall(data)
+    entries = {decoded(name): Entry(int(mode, 8), raw.hex()) for mode, name, raw in found}
+    if len(entries) != len(found) or sum(len(mode) + len(name) + 22 for mode, name, _ in found) != len(data):
+        raise GitError(f"tree {oid} is broken", hint="git fsck says what is wrong")
+    return MappingProxyType(entries)
+
+
+def tree_bytes(entries: Mapping[str, Entry]) -> bytes:
+    """A tree object, its entries in git's order: folders sort as if their names ended with `/`."""
+    rows = [(encoded(name), entry) for name, entry in entries.items()]
+    rows.sort(key=lambda row: row[0] + b"/" if row[1].is_folder else row[0])
+    return b"".join(b"%o %s\0%s" % (entry.mode, name, bytes.fromhex(entry.oid)) for name, entry in rows)
+
+
+def parsed_commit(oid: str, data: bytes) -> Commit:
+    """A commit object taken apart."""
+    headers, message = _headers(data)
+    try:
+        _, seconds = _person(headers["committer"][0])
+        return Commit(
+            id=oid,
+            tree=headers["tree"][0],
+            parents=tuple(headers.get("parent", ())),
+            author=_person(headers["author"][0])[0],
+            committed=moment(seconds),
+            message=message,
+        )
+    except (KeyError, ValueError) as error:
+        raise GitError(f"commit {oid} is broken", hint="git fsck says what is wrong") from error
+
+
+def parsed_tag(ref: str, oid: str, data: bytes) -> tuple[Tag, str]:
+    """An annotated tag object taken apart, and the kind of what it points at; its `target` may be a tag again."""
+    headers, message = _headers(data)
+    try:
+        target, kind = headers["object"][0], headers["type"][0]
+        tagger = headers.get("tagger")
+        tagged = moment(_person(tagger[0])[1]) if tagger else None
+    except (KeyError, ValueError) as error:
+        raise GitError(f"tag object {oid} is broken", hint="git fsck says what is wrong") from error
+    return Tag(ref, oid, "tag", target, without_signature(message), tagged), kind
+
+
+def without_signature(message: str) -> str:
+    """A tag's text up to its signature, which git looks for from the end."""
+    starts = [found.start() for found in SIGNATURE.finditer(message)]
+    return message[: starts[-1]] if starts else message
+
+
+def commit_bytes(tree: str, parents: Sequence[str], author: str, committer: str, message: str) -> bytes:
+    """A commit object. `author` and `committer` are as `git var` says them: `Name <mail> seconds zone`."""
+    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents), f"author {author}", f"committer {committer}"]
+    return "\n".join([*lines, "", _text(message)]).encode("utf-8", "surrogateescape")
+
+
+def tag_bytes(name: str, target: str, kind: str, tagger: str, message: str) -> bytes:
+    """An annotated tag object; `name` is the ref's without `refs/tags/`, `kind` the type of `target`."""
+    lines = [f"object {target}", f"type {kind}", f"tag {name}", f"tagger {tagger}", "", _text(message)]
+    return "\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def pack(objects: Iterable[Object]) -> bytes:
+    """A pack of whole objects, version 2, as `git unpack-objects` and `git index-pack` read it."""
+    parts = [b"".join((_pack_header(kind, len(data)), zlib.compress(data, 1))) for kind, data in objects]
+    whole = b"".join([b"PACK", struct.pack(">II", 2, len(parts)), *parts])
+    return whole + hashlib.sha1(whole, usedforsecurity=False).digest()
+
+
+def _pack_header(kind: str, size: int) -> bytes:
+    first, size = PACK_TYPES[kind] << 4 | size & 15, size >> 4
+    header = bytearray()
+    while size:
+        header.append(first | 0x80)
+        first, size = size & 0x7F, size >> 7
+    header.append(first)
+    return bytes(header)
+
+
+def _text(message: str) -> str:
+    """A message as git stores it: it ends with one newline and holds no NUL, at which git would cut it off."""
+    return message.replace("\0", "").rstrip("\n") + "\n"
+
+
+def _headers(data: bytes) -> tuple[dict[str, list[str]], str]:
+    """The headers of a commit or tag, and its message. Lines that go on (signatures) are left out."""
+    head, _, body = data.partition(b"\n\n")
+    headers: dict[str, list[str]] = {}
+    for line in head.split(b"\n"):
+        if not line.startswith(b" "):
+            name, _, value = line.partition(b" ")
+            headers.setdefault(decoded(name), []).append(decoded(value))
+    return headers, _message(body, headers.get("encoding", ["utf-8"])[0])
+
+
+def _message(body: bytes, encoding: str) -> str:
+    try:
+        return body.decode(encoding)
+    except (LookupError, ValueError):
+        return decoded(body)
+
+
+def _person(line: str) -> tuple[str, str]:
+    """`Name <mail>` and the seconds of an `author`, `committer` or `tagger` line."""
+    who, end, when = line.rpartition(">")
+    seconds, _, _ = when.strip().partition(" ")
+    return who + end, str(int(seconds or "0"))

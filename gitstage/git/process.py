@@ -1,0 +1,101 @@
+"""Running git: GitPython starts and keeps the processes, this decides what they are given."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from subprocess import PIPE
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitstage.git.environment import Purpose, fixed, passes
+from gitstage.git.errors import GitError
+
+if TYPE_CHECKING:
+    import git
+
+OPTIONS = (
+    "-c", "core.fsmonitor=false",
+    "-c", "core.attributesFile=/dev/null",
+    "-c", "safe.bareRepository=explicit",
+    "-c", "core.warnAmbiguousRefs=false",
+)  # fmt: skip
+NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+
+Watcher = Callable[[str, Sequence[str]], None]
+WATCHERS: list[Watcher] = []
+"""Each is called with "before" or "after" and git's arguments, around every process that is started.
+
+For tests, which count processes, or kill this one between two of them.
+"""
+
+CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
+
+
+class Answer(NamedTuple):
+    """How a git process ended, and what it said."""
+
+    status: int
+    out: bytes
+    err: str
+
+
+def cleaned(said: bytes) -> str:
+    """What git or a remote said, fit for a terminal: no control characters, no passwords in addresses."""
+    text = CONTROL_SEQUENCE.sub("", said.decode("utf-8", "replace")).replace("\r", "\n").replace("\t", " ")
+    lines = ("".join(char if char.isprintable() else "?" for char in line).rstrip() for line in text.split("\n"))
+    return CREDENTIALS.sub("", "\n".join(line for line in lines if line))
+
+
+class Processes:
+    """Starts git for one repository. `options` come before the subcommand, `variables` are added to each environment."""
+
+    def __init__(self, options: Sequence[str] = (), variables: Mapping[str, str] | None = None) -> None:
+        self._options = tuple(options)
+        self._variables = dict(variables or {})
+
+    def run(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        purpose: Purpose = Purpose.READING,
+        accept: Sequence[int] = (0,),
+        variables: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Run git to its end. A status not in `accept` raises GitError with what git said."""
+        self._watch("before", arguments)
+        process = self._start(arguments, purpose, variables or {})
+        out, err = process.communicate(stdin)
+        answer = Answer(process.returncode, out, cleaned(err))
+        self._watch("after", arguments)
+        if answer.status not in accept:
+            raise GitError(answer.err or f"git {arguments[0]} ended with status {answer.status}")
+        return answer
+
+    def keep(self, *arguments: str) -> git.Git.AutoInterrupt:
+        """Start a git process that reads, and answers until it is let go of."""
+        self._watch("before", arguments)
+        process = self._start(arguments, Purpose.READING, {})
+        self._watch("after", arguments)
+        return process
+
+    def _start(self, arguments: Sequence[str], purpose: Purpose, variables: Mapping[str, str]) -> git.Git.AutoInterrupt:
+        from git import Git, GitCommandNotFound
+
+        added = {**fixed(purpose), **self._variables, **variables}
+        dropped = [name for name in os.environ if name not in added and not passes(name, purpose)]
+        hooks = NO_HOOKS if purpose is Purpose.READING else ()
+        command = [Git.GIT_PYTHON_GIT_EXECUTABLE or "git", *OPTIONS, *hooks, *self._options, *arguments]
+        if dropped:
+            # GitPython hands every variable of this process on, and can only add to them; `env` takes them away.
+            command[:0] = ["env", *(word for name in dropped for word in ("-u", name))]
+        try:
+            return Git().execute(command, istream=PIPE, as_process=True, env=added)
+        except GitCommandNotFound as error:
+            raise GitError("git is not installed, or not on the PATH", hint="install git 2.39 or newer") from error
+
+    @staticmethod
+    def _watch(moment: str, arguments: Sequence[str]) -> None:
+        for watcher in WATCHERS:
+            watcher(moment, arguments)

@@ -1,0 +1,117 @@
+"""Refs: read by one process, moved in one transaction that compares before it swaps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gitstage.git.environment import Purpose
+from gitstage.git.errors import GitError, RefMoved
+from gitstage.git.objects import Tag, decoded, encoded, parsed_tag
+from gitstage.git.process import Processes
+from gitstage.git.store import ObjectStore
+
+NOTHING = "0" * 40
+# More patterns than this cost for-each-ref more than telling the refs apart here.
+FEW = 16
+NO_REF_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|/\.|\.lock(?:/|\Z)|\A[/.-]|[/.]\Z|\A@\Z")
+"""What git-check-ref-format(1) forbids in a full name."""
+
+LOST = re.compile(
+    r"is at [0-9a-f]+ but expected"
+    r"|reference already exists"
+    r"|unable to resolve reference"
+    r"|reference is missing but expected"
+    r"|\.lock': File exists"
+)
+"""What git says when a ref is not where it was expected, or somebody is moving it at this moment."""
+
+
+@dataclass(frozen=True)
+class RefUpdate:
+    """Move the full ref name `ref` to object `new` if it is at `old` (None: if there is no such ref)."""
+
+    ref: str
+    new: str
+    old: str | None
+
+
+def is_ref_name(name: str) -> bool:
+    """Whether `name` can be a full ref name."""
+    return NO_REF_NAME.search(name) is None and bool(name)
+
+
+def listed(processes: Processes, prefixes: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Ids and kinds of the objects that refs point at, by full name; a prefix is a full name or ends with `/`."""
+    answer = processes.run("for-each-ref", "--format=%(refname) %(objectname) %(objecttype)", *_patterns(prefixes))
+    rows = (line.rsplit(b" ", 2) for line in answer.out.splitlines())
+    wanted, folders = set(prefixes), tuple(prefix for prefix in prefixes if prefix.endswith("/"))
+    named = ((decoded(name), oid.decode(), kind.decode()) for name, oid, kind in rows)
+    return {
+        name: (oid, kind) for name, oid, kind in named if not prefixes or name in wanted or name.startswith(folders)
+    }
+
+
+def _patterns(prefixes: Sequence[str]) -> Sequence[str]:
+    if len(prefixes) <= FEW:
+        return prefixes
+    first, last = min(prefixes), max(prefixes)
+    same = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    common = first[: first.rfind("/", 0, same) + 1]
+    return [common] if common else []
+
+
+def tags(processes: Processes, store: ObjectStore, prefixes: Sequence[str]) -> list[Tag]:
+    """The tags below `prefixes`, in the order of their names."""
+    refs = listed(processes, prefixes)
+    annotated = store.read_many(oid for oid, kind in refs.values() if kind == "tag")
+    found, nested = [], []
+    for name, (oid, kind) in refs.items():
+        if kind != "tag":
+            found.append(Tag(name, oid, kind, oid, "", None))
+            continue
+        if oid not in annotated:
+            raise GitError(f"tag object {oid} of {name} is missing", hint="git fsck says what is wrong")
+        tag, target_kind = parsed_tag(name, oid, annotated[oid].data)
+        if target_kind == "tag":
+            nested.append(len(found))
+        found.append(tag)
+    for at in nested:
+        found[at] = found[at]._replace(target=peeled(store, found[at].target))
+    return found
+
+
+def peeled(store: ObjectStore, oid: str) -> str:
+    """The object behind a tag of a tag of … an object."""
+    while store.header(oid).kind == "tag":
+        oid = parsed_tag("", oid, store.read(oid))[0].target
+    return oid
+
+
+def transact(processes: Processes, updates: Iterable[RefUpdate], reason: str) -> None:
+    """Move all refs or none of them. A ref that is not where it was expected raises RefMoved."""
+    words = [b"start"]
+    for update in updates:
+        words.append(b"option no-deref")
+        if update.old is None:
+            words.append(b"create %s\0%s" % (encoded(update.ref), update.new.encode()))
+        else:
+            words.append(b"update %s\0%s\0%s" % (encoded(update.ref), update.new.encode(), update.old.encode()))
+    stdin = b"\0".join([*words, b"prepare", b"commit", b""])
+    answer = processes.run(
+        # Long enough for another writer to be done with a ref, as git waits for packed-refs.
+        "-c", "core.filesRefLockTimeout=1000",
+        "update-ref", "-m", " ".join(reason.split()), "--stdin", "-z",
+        stdin=stdin,
+        purpose=Purpose.WRITING,
+        accept=(0, 1, 128),
+    )  # fmt: skip
+    if answer.status == 0 and b"commit: ok" in answer.out.splitlines():
+        return
+    said = answer.err or "git update-ref did not say that it is done"
+    if LOST.search(said):
+        raise RefMoved(
+            said, hint="run the command again; where it says that a .lock file exists and no git is running, remove it"
+        )
+    raise GitError(said)

@@ -1,0 +1,75 @@
+"""Fetching from remotes and pushing to them, without prompts and without force."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from gitstage.git.environment import Purpose
+from gitstage.git.errors import GitError, NoSuchRevision, PushRefused, RefMoved
+from gitstage.git.process import NO_HOOKS, Answer, Processes
+from gitstage.git.refs import LOST
+
+NO_REMOTE_REF = re.compile(r"couldn't find remote ref (\S+)")
+FIRST = re.compile(
+    r"non-fast-forward|fetch first|already exists|stale info|needs force|would clobber existing tag"
+    r"|incorrect old value provided|failed to lock"
+)
+"""Why git, here or there, rejects a ref that somebody else has moved or made meanwhile."""
+IN_TRANSACTION = re.compile(r"transaction failed|failed to update ref|cannot lock ref")
+"""What a remote says about a ref when its own transaction failed; why, is among the lines that it printed."""
+FETCH = ("fetch", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--no-auto-maintenance", "--quiet")
+
+
+def fetch(processes: Processes, remote: str, refspecs: Sequence[str]) -> None:
+    """Fetch exactly `refspecs`. A ref that the remote does not have raises NoSuchRevision."""
+    answer = processes.run(
+        *NO_HOOKS, *FETCH, "--end-of-options", remote, *refspecs, purpose=Purpose.TRANSPORT, accept=(0, 1, 128)
+    )
+    if answer.status == 0:
+        return
+    missing = NO_REMOTE_REF.search(answer.err)
+    if missing:
+        raise NoSuchRevision(f"{remote} has no {missing[1]}")
+    raise GitError(_said(answer, f"git could not fetch from {remote}"))
+
+
+def fetch_objects(processes: Processes, remote: str, oids: Sequence[str]) -> None:
+    """Bring objects that a partial clone lacks, in one request."""
+    options = ("-c", "fetch.negotiationAlgorithm=noop", *NO_HOOKS, *FETCH, "--filter=blob:none", "--stdin")
+    stdin = "".join(f"{oid}\n" for oid in oids).encode()
+    processes.run(*options, "--end-of-options", remote, stdin=stdin, purpose=Purpose.TRANSPORT)
+
+
+def push(processes: Processes, remote: str, updates: Mapping[str, str]) -> None:
+    """Push objects to full ref names of the remote: all of them or none, nothing by force."""
+    answer = processes.run(
+        "push", "--atomic", "--porcelain", "--no-follow-tags", "--recurse-submodules=no", "--end-of-options", remote,
+        *(f"{oid}:{ref}" for ref, oid in updates.items()),
+        purpose=Purpose.TRANSPORT,
+        accept=(0, 1, 128),
+    )  # fmt: skip
+    if answer.status == 0:
+        return
+    rejected = [line for line in answer.out.decode("utf-8", "replace").splitlines() if line.startswith("!\t")]
+    said = _said(answer, f"{remote} did not take what was pushed")
+    reasons = [line.rpartition("\t")[2] for line in rejected]
+    if any(_is_race(reason, answer) for reason in reasons):
+        raise RefMoved(said, hint="fetch, and run the command again")
+    if rejected or answer.status == 1:
+        raise PushRefused(said)
+    raise GitError(said)
+
+
+def _is_race(reason: str, answer: Answer) -> bool:
+    if "hook declined" in reason:
+        return False
+    if FIRST.search(reason) or LOST.search(reason):
+        return True
+    return IN_TRANSACTION.search(reason) is not None and LOST.search(answer.err) is not None
+
+
+def _said(answer: Answer, otherwise: str) -> str:
+    """What git and the remote said, without git's own advice."""
+    lines = [line for line in answer.err.splitlines() if not line.startswith("hint:")]
+    return "\n".join(lines) or otherwise

@@ -1,0 +1,348 @@
+"""One repository: everything that gitstage asks git, and everything that it has git do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from gitstage.changes import FILE, Entry
+from gitstage.git import refs, remotes
+from gitstage.git.environment import Purpose, from_a_hook
+from gitstage.git.errors import (
+    CannotSign,
+    GitError,
+    NoIdentity,
+    NoSuchRevision,
+    NotARepository,
+    ShallowRepository,
+)
+from gitstage.git.objects import Commit, Tag, commit_bytes, is_object_id, parsed_commit, tag_bytes
+from gitstage.git.process import Processes
+from gitstage.git.refs import RefUpdate
+from gitstage.git.store import ObjectStore, Reader
+from gitstage.git.trees import Listings, Tree, edited
+
+HEADS, REMOTES, TAGS = "refs/heads/", "refs/remotes/", "refs/tags/"
+PSEUDO = frozenset({"HEAD", "FETCH_HEAD", "ORIG_HEAD", "MERGE_HEAD", "@"})
+"""Names that always mean git's own, whatever branches are called."""
+
+WHO_ARE_YOU = 'git config --global user.name "Your Name"; git config --global user.email you@example.com'
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where HEAD is: `branch` is a full ref name (None: detached), `commit` an id (None: nothing committed yet)."""
+
+    branch: str | None
+    commit: str | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the parts of a repository lie; `prefix` is where it was asked for, from the work tree's top."""
+
+    git_dir: Path
+    common_dir: Path
+    work_tree: Path | None
+    prefix: str
+    is_bare: bool
+    is_shallow: bool
+
+
+class Repository:
+    """A repository that git lets us use. Close it, or use it in a `with`, to end the process that it keeps."""
+
+    def __init__(self, place: Place) -> None:
+        self.git_dir = place.git_dir
+        self.common_dir = place.common_dir
+        self.work_tree = place.work_tree
+        self.prefix = place.prefix
+        self.is_bare = place.is_bare
+        self.is_shallow = place.is_shallow
+        top = place.work_tree or place.git_dir
+        kept = from_a_hook(os.environ, place.git_dir, place.common_dir, Path.cwd())
+        self.processes = Processes(("-C", str(top), f"--git-dir={place.git_dir}"), kept)
+        self._reader = Reader(self.processes)
+        self._store = ObjectStore(self.processes, self._reader)
+        self._listings = Listings(self._store)
+        self._settings: dict[str, list[str]] | None = None
+        self._identities: tuple[str, str] | None = None
+
+    @staticmethod
+    def discover(path: str | PathLike[str] = ".") -> Repository:
+        """The repository at or above `path`: a work tree, a linked one, a bare repository, or a git directory."""
+        return Repository(place_of(Path(path)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the kept process. The repository can still be used, and starts another one."""
+        self._reader.close()
+
+    # Reading: where things are
+
+    def head(self) -> Head:
+        """Where HEAD is."""
+        answer = self.processes.run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1))
+        branch = answer.out.decode("utf-8", "surrogateescape").rstrip("\n") or None
+        found = next(self._reader.headers(["HEAD^{commit}"]))
+        return Head(branch, found.oid if found is not None else None)
+
+    def resolve(self, rev: str) -> str:
+        """The full id of the commit that a revision means.
+
+        A name is a branch before it is a remote's branch, and that before it is a tag; only then git's own rules hold.
+        """
+        if not rev or "\n" in rev or "\0" in rev:
+            raise NoSuchRevision(f"{rev!r} is not a revision")
+        found = None
+        if rev not in PSEUDO and not is_object_id(rev) and refs.is_ref_name(rev):
+            candidates = [rev] if rev.startswith("refs/") else [HEADS + rev, REMOTES + rev, TAGS + rev]
+            here = self.refs(*candidates)
+            found = next((here[name] for name in candidates if name in here), None)
+        header = next(self._reader.headers([f"{found or rev}^{{commit}}"]))
+        if header is None:
+            raise NoSuchRevision(f"there is no revision {rev!r}")
+        return header.oid
+
+    def refs(self, *prefixes: str) -> dict[str, str]:
+        """The objects that refs point at, by full name. A prefix is a full name, or ends with `/`; none means all."""
+        return {name: oid for name, (oid, _) in refs.listed(self.processes, prefixes).items()}
+
+    def ref(self, name: str) -> str | None:
+        """The object that one ref points at, by its full name."""
+        return self.refs(name).get(name) if refs.is_ref_name(name) else None
+
+    def tags(self, *prefixes: str) -> list[Tag]:
+        """The tags below prefixes such as `refs/tags/a/`, in the order of their names; without any, all tags."""
+        return refs.tags(self.processes, self._store, prefixes or (TAGS,))
+
+    def config(self, key: str) -> str | None:
+        """The last value of a key of git's configuration; "true" for one that stands there without a value."""
+        section, _, rest = key.partition(".")
+        subsection, dot, name = rest.rpartition(".")
+        values = self._config().get(f"{section.lower()}.{subsection}{dot}{name.lower()}")
+        return values[-1] if values else None
+
+    # Reading: trees, commits, history
+
+    def tree(self, commit: str) -> Tree:
+        """The root tree of a commit."""
+        return Tree(self._tree_of(commit), self._store, self._listings)
+
+    def read(self, oid: str) -> bytes:
+        """The bytes of one blob."""
+        return self._store.read(oid, "blob")
+
+    def blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
+        """Blobs by id, read together (in a partial clone: fetched in one request). What is no blob is left out."""
+        return {oid: found.data for oid, found in self._store.read_many(list(oids)).items() if found.kind == "blob"}
+
+    def commits(self, ids: Iterable[str]) -> dict[str, Commit]:
+        """Commits by id, read together. One that is not there, or is no commit, raises NoSuchRevision."""
+        wanted = list(dict.fromkeys(ids))
+        found = self._store.read_many(wanted)
+        for oid in wanted:
+            if oid not in found or found[oid].kind != "commit":
+                raise NoSuchRevision(f"there is no commit {oid!r}")
+        return {oid: parsed_commit(oid, found[oid].data) for oid in wanted}
+
+    def first_parents(self, after: str | None, to: str) -> list[str]:
+        """The commits on the first-parent line of `to` that are not on that of `after` (None: all), oldest first."""
+        self._needs_history()
+        without = [] if after is None else ["--exclude-first-parent-only", f"^{after}"]
+        answer = self.processes.run("rev-list", "--first-parent", "--reverse", *without, "--end-of-options", to)
+        return answer.out.decode().split()
+
+    def is_ancestor(self, ancestor: str, descendant: str) -> bool:
+        """Whether `ancestor` is `descendant` or in its history."""
+        if ancestor == descendant:
+            return True
+        self._needs_history()
+        answer = self.processes.run("merge-base", "--is-ancestor", ancestor, descendant, accept=(0, 1))
+        return answer.status == 0
+
+    def unreachable(self, commits: Iterable[str], tip: str) -> set[str]:
+        """Those of `commits` that are not in the history of `tip`, with those that are not here at all."""
+        self._needs_history()
+        wanted = set(commits) - {tip}
+        kinds = self._store.kinds(wanted)
+        present = {oid for oid in wanted if kinds.get(oid) == "commit"}
+        if not present:
+            return wanted
+        stdin = "".join(f"{oid}\n" for oid in (*sorted(present), f"^{tip}")).encode()
+        answer = self.processes.run("rev-list", "--stdin", stdin=stdin)
+        return (wanted - present) | (present & set(answer.out.decode().split()))
+
+    def merge_bases(self, a: str, b: str) -> list[str]:
+        """The best common ancestors of two commits."""
+        self._needs_history()
+        return self.processes.run("merge-base", "--all", a, b, accept=(0, 1)).out.decode().split()
+
+    # Writing: objects stay in memory until `flush` or `transact`
+
+    def write_blob(self, data: bytes) -> str:
+        """Write a blob, and say its id."""
+        return self._store.write("blob", data)
+
+    def write_tree(self, base: str | None, edits: Mapping[str, Entry | None]) -> str:
+        """Write the tree that the commit `base` (None: nothing) becomes by edits, and say its id.
+
+        An edit is what shall lie at a path, or None. Folders that become empty go; a path that git must not write
+        raises GitError.
+        """
+        return edited(self._store, self._listings, self._tree_of(base) if base is not None else None, edits)
+
+    def write_commit(self, tree: str, parents: Sequence[str], message: str) -> str:
+        """Write a commit of the user's, signed where `commit.gpgSign` says so, and say its id."""
+        author, committer = self._people()
+        if (self.config("commit.gpgsign") or "").lower() in ("true", "yes", "on", "1"):
+            return self._signed(tree, parents, message)
+        return self._store.write("commit", commit_bytes(tree, parents, author, committer, message))
+
+    def write_tag(self, name: str, target: str, message: str) -> str:
+        """Write an annotated tag object, unsigned, and say its id. `name` is the ref's, with or without `refs/tags/`."""
+        _, committer = self._people()
+        kind = self._store.header(target).kind
+        return self._store.write("tag", tag_bytes(name.removeprefix(TAGS), target, kind, committer, message))
+
+    def write_record(self, files: Mapping[str, bytes], parent: str | None, message: str, when: datetime) -> str:
+        """Write a commit that holds just these files, never signed and dated `when`, and say its id."""
+        tree = edited(
+            self._store,
+            self._listings,
+            None,
+            {path: Entry(FILE, self.write_blob(data)) for path, data in files.items()},
+        )
+        _, committer = self._people()
+        person = f"{committer.rpartition('>')[0]}> {int(when.timestamp())} +0000"
+        parents = [] if parent is None else [parent]
+        return self._store.write("commit", commit_bytes(tree, parents, person, person, message))
+
+    def flush(self) -> None:
+        """Hand what was written to git, in one process."""
+        self._store.flush()
+
+    def transact(self, updates: Sequence[RefUpdate], *, reason: str) -> None:
+        """Write what is in memory, then move all these refs or none; `reason` goes into the reflog.
+
+        RefMoved where one is not at its `old`: nothing has changed then.
+        """
+        self.flush()
+        refs.transact(self.processes, updates, reason)
+
+    # Remotes
+
+    def remote(self, branch: str | None = None) -> str | None:
+        """The remote of `branch` (a full ref name; None: the current one), else the only one, else origin, if any."""
+        if self.is_bare:
+            return None
+        branch = branch or self.head().branch
+        named = self.config(f"branch.{branch.removeprefix(HEADS)}.remote") if branch else None
+        if named and named != ".":
+            return named
+        known = self.remotes()
+        return known[0] if len(known) == 1 else "origin" if "origin" in known else None
+
+    def remotes(self) -> list[str]:
+        """The names of the configured remotes."""
+        urls = (key for key in self._config() if key.startswith("remote.") and key.endswith(".url"))
+        return [key[len("remote.") : -len(".url")] for key in urls]
+
+    def fetch(self, remote: str, refspecs: Sequence[str]) -> None:
+        """Fetch exactly these refspecs. A ref that the remote does not have raises NoSuchRevision."""
+        remotes.fetch(self.processes, remote, refspecs)
+
+    def push(self, remote: str, updates: Mapping[str, str]) -> None:
+        """Push objects to full ref names of the remote: all or none, never by force.
+
+        RefMoved where somebody was first, PushRefused where the remote or a hook said no for another reason.
+        """
+        self.flush()
+        remotes.push(self.processes, remote, updates)
+
+    # Inner
+
+    def _config(self) -> dict[str, list[str]]:
+        if self._settings is None:
+            answer = self.processes.run("config", "--list", "-z", purpose=Purpose.WRITING)
+            self._settings = {}
+            for item in answer.out.decode("utf-8", "surrogateescape").split("\0")[:-1]:
+                key, has_value, value = item.partition("\n")
+                self._settings.setdefault(key, []).append(value if has_value else "true")
+        return self._settings
+
+    def _tree_of(self, commit: str) -> str:
+        return parsed_commit(commit, self._store.read(commit, "commit")).tree
+
+    def _needs_history(self) -> None:
+        if self.is_shallow:
+            raise ShallowRepository(
+                "this is a shallow clone, which does not have the history that is needed",
+                hint="git fetch --unshallow (in GitHub Actions: fetch-depth: 0)",
+            )
+
+    def _people(self) -> tuple[str, str]:
+        """Author and committer, as git says them: `Name <mail> seconds zone`."""
+        if self._identities is None:
+            self._identities = (self._person("GIT_AUTHOR_IDENT"), self._person("GIT_COMMITTER_IDENT"))
+        return self._identities
+
+    def _person(self, variable: str) -> str:
+        # Without useConfigOnly git makes a name up from the machine's.
+        answer = self.processes.run(
+            "-c", "user.useConfigOnly=true", "var", variable, purpose=Purpose.WRITING, accept=(0, 1, 128)
+        )
+        if answer.status != 0:
+            raise NoIdentity(f"git does not know who you are: {answer.err.splitlines()[-1]}", hint=WHO_ARE_YOU)
+        return answer.out.decode("utf-8", "surrogateescape").rstrip("\n")
+
+    def _signed(self, tree: str, parents: Sequence[str], message: str) -> str:
+        self.flush()
+        words = [word for parent in parents for word in ("-p", parent)]
+        # Signing is the user's own program, with its agent and its keys.
+        answer = self.processes.run(
+            "commit-tree", "-S", *words, tree, stdin=message.encode(), purpose=Purpose.WRITING, accept=(0, 1, 128)
+        )
+        if answer.status != 0:
+            raise CannotSign(
+                f"git could not sign the commit: {answer.err}",
+                hint="mend user.signingKey and gpg.format, or git config commit.gpgSign false",
+            )
+        return answer.out.decode().strip()
+
+
+def place_of(path: Path) -> Place:
+    """Where the repository at or above `path` lies. Git is asked, so that its check of who owns it is respected."""
+    if not path.is_dir():
+        raise NotARepository(f"{str(path)!r} is not a directory")
+    # A bare repository that is named is meant; one that merely lies above is not looked into where the user forbids it.
+    named = (path / "HEAD").is_file() and (path / "objects").is_dir()
+    allowed = ("-c", "safe.bareRepository=all") if named else ()
+    answer = Processes(("-C", str(path), *allowed)).run(
+        "rev-parse", "--path-format=absolute", "--is-bare-repository", "--is-shallow-repository",
+        "--show-object-format", "--git-dir", "--git-common-dir", "--show-prefix", "--show-toplevel",
+        accept=(0, 128),
+    )  # fmt: skip
+    lines = answer.out.decode("utf-8", "surrogateescape").split("\n")
+    if len(lines) < 7:
+        raise NotARepository(answer.err, hint="git init makes a repository; -C DIR names another directory")
+    bare, shallow, hash_name, git_dir, common_dir, prefix, *rest = lines
+    if hash_name != "sha1":
+        raise GitError(
+            f"{git_dir} is a {hash_name.upper().replace('SHA', 'SHA-')} repository; gitstage reads SHA-1 repositories only"
+        )
+    work_tree = Path(rest[0]) if answer.status == 0 and rest[0] else None
+    return Place(Path(git_dir), Path(common_dir), work_tree, prefix.rstrip("/"), bare == "true", shallow == "true")
