@@ -11,7 +11,8 @@ import os
 
 # The last bit of a matrix product depends on the processor's widest instructions and on the number of threads, and
 # hundreds of optimiser steps carry it into the weights. One thread, and instructions that every x86-64 processor since
-# 2009 has, leave neither a say. The libraries read this when they are imported.
+# 2009 has, leave neither a say. The libraries read this when they are imported. Out of reach is the C library, whose
+# exp and log are other ones where the processor has no FMA.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_CORETYPE"] = "Nehalem"
