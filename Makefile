@@ -33,7 +33,7 @@ test: install ## lint, all tests, and the coverage they must reach
 
 tests: install ## all tests, measured
 	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest -n $(WORKERS) --cov --cov-report= $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --inline-snapshot=disable --cov --cov-report= $(ARGS)
 
 coverage: install
 	@$(BIN)/coverage report --include='$(subst $(space),$(comma),$(CORE)),gitstage/rules/*,gitstage/git/*' --fail-under=$(ROOMS)
