@@ -1,0 +1,683 @@
+"""The policy of a registry: what gitstage.yaml says of stages, gates, models and people, and what follows from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cached_property
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from gitstage import canonical
+from gitstage.canonical import HIDDEN, DocumentError, Location, Problem, Unfit
+from gitstage.durations import WRITTEN, duration
+from gitstage.layout import SLUG, SOURCES, stage_problem
+
+MAX_NAME = 200
+OWNERS = "owners"
+"""In a gate's approvals this word stands for the owners of the model, so no role and nobody is called like it."""
+
+
+# What is written as text and is something else.
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """By how much a metric may differ from the incumbent's: an amount, or so many percent of the incumbent's value."""
+
+    amount: float
+    percent: bool = False
+
+    def allowed(self, incumbent: float) -> float:
+        """The difference that is allowed from a value."""
+        return abs(incumbent) * self.amount / 100 if self.percent else self.amount
+
+    def __str__(self) -> str:
+        return f"{self.amount:g}%" if self.percent else f"{self.amount:g}"
+
+
+def _tolerance(value: object) -> Tolerance:
+    if isinstance(value, Tolerance):
+        return value
+    if isinstance(value, str) and (found := re.fullmatch(r"([0-9]{1,4}(?:\.[0-9]{1,9})?)%", value)):
+        return Tolerance(float(found[1]), percent=True)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise Unfit(f"must be a number from 0 or a percentage such as 2%, not {canonical.kind_of(value)}")
+    return Tolerance(value)
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        hint = f"write its unit: {value}h" if isinstance(value, int) and not isinstance(value, bool) else None
+        raise Unfit(f"must be a length of time such as 72h, not {canonical.kind_of(value)}", hint)
+    return duration(value)
+
+
+def _date(value: object) -> date:
+    if isinstance(value, date):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value, re.ASCII):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise Unfit(f"must be a day such as 2026-12-23, not {canonical.kind_of(value)}")
+
+
+def _number(value: object) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Unfit(f"must be a number, not {canonical.kind_of(value)}")
+    return value
+
+
+# The kinds of text.
+
+
+def _slug(text: str) -> str:
+    if not SLUG.match(text) or len(text) > MAX_NAME:
+        raise Unfit(
+            f"{text!r} is not made of ASCII letters, digits, '.', '_' and '-', beginning and ending with the first two"
+        )
+    return text
+
+
+def _person(text: str) -> str:
+    if text.lower() == OWNERS:
+        raise Unfit(f"{text!r} stands for the owners of a model: nobody and no role is called like it")
+    return _slug(text)
+
+
+def _stage(text: str) -> str:
+    problem = stage_problem(text)
+    if problem is not None:
+        raise Unfit(problem)
+    return text
+
+
+def _name(text: str) -> str:
+    if not text or text != text.strip() or len(text) > MAX_NAME or HIDDEN.search(text):
+        raise Unfit(f"a name has 1 to {MAX_NAME} characters that all show, and no space at its ends")
+    return text
+
+
+def _ref_problem(ref: str) -> str | None:
+    """Why `ref` is no name of a ref (https://git-scm.com/docs/git-check-ref-format); None where it is one."""
+    if re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//", ref) or ref.startswith("/") or ref.endswith(("/", ".")):
+        return f"{ref!r} is no name that git allows"
+    for part in ref.split("/"):
+        if part.startswith(".") or part.endswith(".lock"):
+            return f"{ref!r} is no name that git allows: a part begins with '.' or ends with '.lock'"
+    return None
+
+
+def _branch(text: str) -> str:
+    problem = _ref_problem(f"refs/heads/{text}")
+    if not text or problem or text.startswith("-") or text in ("HEAD", "@"):
+        raise Unfit(f"{text!r} is no name of a branch")
+    if text.startswith("refs/"):
+        raise Unfit(f"{text!r} is a full name", f"write: {text.removeprefix('refs/heads/')}")
+    return text
+
+
+def _ledger(text: str) -> str:
+    if not re.match(r"refs/(?:heads|gitstage)/[^/-]", text):
+        raise Unfit(f"{text!r} does not begin with refs/heads/ or refs/gitstage/")
+    problem = _ref_problem(text)
+    if problem is not None:
+        raise Unfit(problem)
+    return text
+
+
+def _tag_prefix(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", text, re.ASCII) or _ref_problem(f"refs/tags/{text}m"):
+        raise Unfit(f"{text!r} cannot begin the name of a tag")
+    return text
+
+
+def _model_pattern(text: str) -> str:
+    """A model's name in which `*`, `?` and `**` may stand."""
+    parts = text.split("/")
+    for part in parts:
+        if part != "**" and ("**" in part or not re.fullmatch(r"[A-Za-z0-9._*?-]+", part, re.ASCII)):
+            raise Unfit(f"{text!r} is no pattern of names such as fraud-detector, risk/**, risk/* or **")
+    if ("**", "**") in pairwise(parts):
+        raise Unfit(f"{text!r} has '**' twice in a row")
+    return text
+
+
+def _path_pattern(text: str) -> str:
+    """A path from the repository's root as in a .gitignore."""
+    if re.search(r"[\[\]{}!\\]", text) or HIDDEN.search(text) or text != text.strip():
+        raise Unfit(f"{text!r} has something besides names, '/', '*', '**' and '?'")
+    parts = text.strip("/").split("/")
+    if any(part in ("", ".", "..") or ("**" in part and part != "**") for part in parts):
+        raise Unfit(f"{text!r} is no path from the repository's root")
+    return text
+
+
+Item = TypeVar("Item")
+
+
+def _distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    for number, item in enumerate(items):
+        if item in items[:number]:
+            raise Unfit(f"{item!r} is there twice")
+    return items
+
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+def _frozen(value: dict[str, Item]) -> Mapping[str, Item]:
+    return MappingProxyType(value)
+
+
+_DURATION_SCHEMA = {"type": "string", "pattern": f"^{WRITTEN}$", "examples": ["72h", "30d", "1d12h"]}
+_TOLERANCE_SCHEMA = {
+    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,9})?%$"}],
+    "examples": [0.002, "2%"],
+}
+
+Duration = Annotated[timedelta, PlainValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
+Allowance = Annotated[Tolerance, PlainValidator(_tolerance), WithJsonSchema(_TOLERANCE_SCHEMA)]
+Day = Annotated[date, PlainValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
+Number = Annotated[float, PlainValidator(_number), WithJsonSchema({"type": "number"})]
+Slug = Annotated[str, AfterValidator(_slug)]
+PersonOrRole = Annotated[str, AfterValidator(_person)]
+StageName = Annotated[str, AfterValidator(_stage)]
+Name = Annotated[str, AfterValidator(_name)]
+Names = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_distinct)]
+Texts = Annotated[tuple[Name, ...], Field(strict=False), AfterValidator(_distinct)]
+Enforce = Annotated[
+    Literal["refuse", "warn"], Field(description="warn: what does not hold is reported, and refuses nothing.")
+]
+
+
+# The parts of the file.
+
+
+def _key(attribute: str) -> str:
+    return attribute.rstrip("_").replace("_", "-")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        validate_by_name=True,
+        validate_by_alias=True,
+        alias_generator=_key,
+        defer_build=True,
+    )
+
+
+class Stage(_Part):
+    """A stage: one slot for each model."""
+
+    from_: Names = Field((), description="Where a version may come from: registered, archived, names of stages.")
+    keep: Duration | None = Field(
+        None, description="How long a version stays before the next promotion may replace it: 72h, 30d."
+    )
+    gates: Names = Field((), description="Names of gates. All of them must pass.")
+    retired: bool = Field(
+        default=False, description="The stage is used no more: nothing enters, and its slots are empty."
+    )
+
+
+class MetricRule(_Part):
+    """Bounds of one metric."""
+
+    name: Name = Field(description="The metric's name in the manifest, or in the evidence.")
+    min: Number | None = Field(None, description="The smallest value that passes.")
+    max: Number | None = Field(None, description="The largest value that passes.")
+    max_drop: Allowance | None = Field(
+        None, description="How far below the incumbent's value it may lie: an amount, or percent of that value."
+    )
+    max_rise: Allowance | None = Field(
+        None, description="How far above the incumbent's value it may lie: an amount, or percent of that value."
+    )
+    evidence: Slug | None = Field(
+        None, description="The name of the evidence that has the value; without it, the manifest's value counts."
+    )
+    enforce: Enforce = "refuse"
+
+    @model_validator(mode="after")
+    def _bounded(self) -> MetricRule:
+        if self.min is None and self.max is None and self.max_drop is None and self.max_rise is None:
+            raise Unfit(f"the rule for {self.name!r} has no bound", "give it min, max, max-drop or max-rise")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise Unfit(f"min {self.min:g} is more than max {self.max:g}: nothing passes")
+        return self
+
+
+class EvidenceRule(_Part):
+    """A piece of evidence that has to be there and to say PASSED."""
+
+    type: Literal["test-result"] = Field(description="What kind of statement: test-result.")
+    name: Slug = Field(description="The evidence's name: its folder below evidence/MODEL/VERSION/.")
+    max_age: Duration | None = Field(None, description="How old it may be at most: 30d.")
+    enforce: Enforce = "refuse"
+
+
+class Gate(_Part):
+    """What a version has to show before it enters a stage."""
+
+    soak: Duration | None = Field(
+        None, description="How long the version must have been in the stage that it comes from, without a break: 24h."
+    )
+    metrics: Annotated[tuple[MetricRule, ...], Field(strict=False)] = Field((), description="Bounds of metrics.")
+    evidence: Annotated[tuple[EvidenceRule, ...], Field(strict=False)] = Field(
+        (), description="What has to have been tested."
+    )
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Gate:
+        if self.soak is None and not self.metrics and not self.evidence:
+            raise Unfit("the gate asks nothing", "give it soak, metrics or evidence")
+        return self
+
+
+class ModelRule(_Part):
+    """What holds for the models whose names match a pattern."""
+
+    owners: Names | None = Field(None, description="Roles or people who own these models.")
+    gates: Annotated[Mapping[str, Names], AfterValidator(_frozen)] = Field(
+        default_factory=_nothing, description="Gates by stage, in place of those that the stage names."
+    )
+
+
+class Person(_Part):
+    """Somebody, or something that signs, and by what they are known."""
+
+    github: Name | None = Field(None, description="Account on GitHub.")
+    gitlab: Name | None = Field(None, description="Account on GitLab.")
+    emails: Texts = Field((), description="Mail addresses.")
+    keys: Texts = Field((), description="Public keys as in an authorized_keys file: ssh-ed25519 AAAA….")
+
+
+class _File(_Part):
+    """The policy of a registry of models."""
+
+    api_version: Literal["gitstage/v1"] = Field(
+        "gitstage/v1", alias="apiVersion", description="The version of this format."
+    )
+    kind: Literal["Registry"] = Field("Registry", description="What this document is.")
+    id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")] = (
+        Field(description="The registry's own UUID, made by init; it never changes.")
+    )
+    trunk: Annotated[str, AfterValidator(_branch)] = Field("main", description="The branch on which things land.")
+    tags: Literal["ci"] | None = Field(
+        None, description="ci: a workflow tags what has landed. Without it, the command that lands tags at once."
+    )
+    adopt_until: Day | None = Field(
+        None, description="Until this day models that serve already may be taken in with `gitstage adopt`."
+    )
+    tag_prefix: Annotated[str, AfterValidator(_tag_prefix)] = Field(
+        "", description="What the names of this registry's tags begin with, where a repository holds several."
+    )
+    protected: Annotated[
+        tuple[Annotated[str, AfterValidator(_path_pattern)], ...], Field(strict=False), AfterValidator(_distinct)
+    ] = Field((), description="Paths from the repository's root, as in .gitignore, that are guarded like this file.")
+    versions: Literal["semver", "integer"] = Field("semver", description="How versions are written.")
+    tag_versions: bool = Field(default=True, description="Whether a registered version gets a tag, MODEL/vVERSION.")
+    ledger: Annotated[str, AfterValidator(_ledger)] | None = Field(
+        None, description="The ref that says how far the trunk is judged: refs/gitstage/ID unless named here."
+    )
+    stages: Annotated[Mapping[StageName, Stage], Field(min_length=1), AfterValidator(_frozen)] = Field(
+        description="The stages, by name."
+    )
+    gates: Annotated[Mapping[Slug, Gate], AfterValidator(_frozen)] = Field(
+        default_factory=_nothing, description="The gates, by name."
+    )
+    models: Annotated[Mapping[Annotated[str, AfterValidator(_model_pattern)], ModelRule], AfterValidator(_frozen)] = (
+        Field(default_factory=_nothing, description="Owners and gates of models, by pattern; the most specific wins.")
+    )
+    people: Annotated[Mapping[PersonOrRole, Person], AfterValidator(_frozen)] = Field(
+        default_factory=_nothing, description="People, by the name that this file has for them."
+    )
+    roles: Annotated[Mapping[PersonOrRole, Names], AfterValidator(_frozen)] = Field(
+        default_factory=_nothing, description="Names for several people."
+    )
+
+
+# The policy.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What a gitstage.yaml says. Mappings have the order of the file.
+
+    `digest` is the SHA-256 of the file's bytes, `adopt_until` a day, `ledger_ref` and `trunk` are a full ref and the
+    name of a branch.
+    """
+
+    id: str
+    trunk: str
+    tags_in_ci: bool
+    adopt_until: date | None
+    tag_prefix: str
+    protected: tuple[str, ...]
+    integer_versions: bool
+    tag_versions: bool
+    ledger_ref: str
+    stages: Mapping[str, Stage]
+    gates: Mapping[str, Gate]
+    models: Mapping[str, ModelRule]
+    people: Mapping[str, Person]
+    roles: Mapping[str, tuple[str, ...]]
+    digest: str
+    data: bytes = field(repr=False, compare=False)
+
+    def gates_for(self, model: str, stage: str) -> tuple[tuple[str, Gate], ...]:
+        """The gates that a version of `model` has to pass to enter `stage`, with their names.
+
+        Those of the most specific pattern that names gates for this stage, or else the stage's own.
+        """
+        names = next(
+            (rule.gates[stage] for rule in self._rules_for(model) if stage in rule.gates), self.stages[stage].gates
+        )
+        return tuple((name, self.gates[name]) for name in names)
+
+    def owners_of(self, model: str) -> tuple[str, ...]:
+        """The people who own `model`: of the most specific pattern that names owners; none where none does."""
+        owners = next((rule.owners for rule in self._rules_for(model) if rule.owners is not None), ())
+        people = dict.fromkeys(person for owner in owners for person in self.roles.get(owner, (owner,)))
+        return tuple(people)
+
+    def is_protected(self, path: str) -> bool:
+        """Whether a path, from the repository's root, is one of those that are guarded like gitstage.yaml itself."""
+        parts = path.split("/")
+        return any(matches(pattern, parts) for pattern in self._protected)
+
+    def line_of(self, *location: str | int) -> int | None:
+        """The line (from 1) of a key in the file, `line_of("stages", "production")`."""
+        return canonical.line_of(self.data, location)
+
+    def _rules_for(self, model: str) -> Iterator[ModelRule]:
+        parts = model.split("/")
+        return (rule for pattern, rule in self._by_specificity if matches(pattern, parts))
+
+    @cached_property
+    def _by_specificity(self) -> list[tuple[list[str], ModelRule]]:
+        ordered = sorted(self.models.items(), key=lambda item: specificity(item[0]), reverse=True)
+        return [(_model_parts(pattern), rule) for pattern, rule in ordered]
+
+    @cached_property
+    def _protected(self) -> list[list[str]]:
+        return [_path_parts(pattern) for pattern in self.protected]
+
+
+def read_policy(data: bytes) -> Policy:
+    """The policy that the bytes of a gitstage.yaml say. Raises DocumentError with every problem that it has."""
+    document = canonical.parse(data)
+    canonical.check_header(document, data, ["Registry"])
+    problems = list(_contradictions(document, data))
+    try:
+        file = _File.model_validate(document, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise DocumentError({*canonical.problems_of(error, _File, data), *problems}) from None
+    if problems:
+        raise DocumentError(problems)
+    return _policy(file, data)
+
+
+def _policy(file: _File, data: bytes) -> Policy:
+    from hashlib import sha256
+
+    return Policy(
+        id=file.id,
+        trunk=file.trunk,
+        tags_in_ci=file.tags == "ci",
+        adopt_until=file.adopt_until,
+        tag_prefix=file.tag_prefix,
+        protected=file.protected,
+        integer_versions=file.versions == "integer",
+        tag_versions=file.tag_versions,
+        ledger_ref=file.ledger or f"refs/gitstage/{file.id}",
+        stages=file.stages,
+        gates=file.gates,
+        models=file.models,
+        people=file.people,
+        roles=file.roles,
+        digest=sha256(data).hexdigest(),
+        data=data,
+    )
+
+
+def policy_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of gitstage.yaml."""
+    schema = _File.model_json_schema(by_alias=True)
+    schema["required"] = ["apiVersion", "kind", *schema["required"]]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "gitstage.yaml"}
+
+
+# Patterns.
+
+
+def specificity(pattern: str) -> tuple[tuple[int, int], ...]:
+    """What patterns of model names are compared by: the greater of two is the more specific.
+
+    Part by part from the left: a plain name is more specific than one with `*` or `?`, which is more specific than
+    `**`; of two with `*` or `?` the one with more plain characters. Where one pattern ends, the other is more
+    specific. Two patterns that come out equal and can match one model are an error in gitstage.yaml.
+    """
+    return tuple(_specificity(part) for part in pattern.split("/"))
+
+
+def _specificity(part: str) -> tuple[int, int]:
+    if part == "**":
+        return 0, 0
+    wild = part.count("*") + part.count("?")
+    return (1, len(part) - wild) if wild else (2, 0)
+
+
+def _model_parts(pattern: str) -> list[str]:
+    """The parts of a pattern; a `**` at its end stands for at least one part."""
+    parts = pattern.split("/")
+    return [*parts[:-1], "*", "**"] if parts[-1] == "**" else parts
+
+
+def _path_parts(pattern: str) -> list[str]:
+    """The parts of a pattern as in .gitignore: without `/` it matches in every folder, and a folder with all in it."""
+    parts = _model_parts(pattern.strip("/"))
+    return [*parts, "**"] if "/" in pattern.rstrip("/") else ["**", *parts, "**"]
+
+
+def matches(pattern: Sequence[str], parts: Sequence[str]) -> bool:
+    """Whether the parts of a name match those of a pattern; `**` stands for any number of parts."""
+    return _matches(pattern, parts, "**", lambda wanted, part: _matches(wanted, part, "*", _same))
+
+
+def _same(wanted: str, character: str) -> bool:
+    return wanted in (character, "?")
+
+
+def _matches(pattern: Sequence[str], items: Sequence[str], star: str, fits: Callable[[str, str], bool]) -> bool:
+    """Whether items match a pattern in which `star` stands for any number of them; in at most pattern x items steps."""
+    at = item = 0
+    last_star = starred = -1
+    while item < len(items):
+        if at < len(pattern) and pattern[at] == star:
+            last_star, starred = at, item
+            at += 1
+        elif at < len(pattern) and fits(pattern[at], items[item]):
+            at, item = at + 1, item + 1
+        elif last_star >= 0:
+            starred += 1
+            at, item = last_star + 1, starred
+        else:
+            return False
+    return all(rest == star for rest in pattern[at:])
+
+
+def can_both_match(one: str, other: str) -> bool:
+    """Whether there is a name that two patterns of model names both match."""
+    return _meet(_model_parts(one), _model_parts(other), "**", lambda a, b: _meet(a, b, "*", _alike))
+
+
+def _alike(a: str, b: str) -> bool:
+    return a == b or "?" in (a, b)
+
+
+def _meet(one: Sequence[str], other: Sequence[str], star: str, fits: Callable[[str, str], bool]) -> bool:
+    """Whether something matches both patterns: a walk through how far each of them can have come."""
+    seen: set[tuple[int, int]] = set()
+    reached = [(0, 0)]
+    while reached:
+        at = i, j = reached.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        a, b = one[i : i + 1], other[j : j + 1]
+        if not a and not b:
+            return True
+        if star in (*a, *b):
+            reached += [(i + 1, j)] * (star in a) + [(i, j + 1)] * (star in b)
+            if a and b:
+                reached += [(i, j + 1)] * (star in a) + [(i + 1, j)] * (star in b)
+        elif a and b and fits(a[0], b[0]):
+            reached.append((i + 1, j + 1))
+    return False
+
+
+# What a schema cannot see. Looks at the document as it was parsed, so that nothing waits for something else to be right.
+
+
+def _contradictions(document: Mapping[str, object], data: bytes) -> Iterator[Problem]:
+    found = [
+        *_undefined(document),
+        *_stage_contradictions(_mapping(document.get("stages"))),
+        *_ties(_mapping(document.get("models"))),
+        *_people_contradictions(_mapping(document.get("people")), _mapping(document.get("roles"))),
+        *_ledger_contradictions(document),
+    ]
+    if found:
+        lines = canonical.lines_of(data)
+        for where, message in found:
+            yield Problem(f"{canonical.path_in_words(where)}{message}", canonical.line_in(lines, where))
+
+
+Contradictions = Iterator[tuple[Location, str]]
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: object) -> Iterator[tuple[int, str]]:
+    items = value if isinstance(value, list) else []
+    return ((number, item) for number, item in enumerate(items) if isinstance(item, str))
+
+
+def _undefined(document: Mapping[str, object]) -> Contradictions:
+    """Names that are used and defined nowhere."""
+    stages, gates, people, roles = (_mapping(document.get(key)) for key in ("stages", "gates", "people", "roles"))
+    for name, stage in stages.items():
+        for key, known, what in (("from", [*SOURCES, *stages], "stage"), ("gates", gates, "gate")):
+            yield from _unknown(("stages", name, key), _mapping(stage).get(key), known, what)
+    for pattern, rule in _mapping(document.get("models")).items():
+        where: Location = ("models", pattern)
+        yield from _unknown((*where, "owners"), _mapping(rule).get("owners"), [*people, *roles], "role or person")
+        for stage, names in _mapping(_mapping(rule).get("gates")).items():
+            if stage not in stages:
+                yield (*where, "gates", stage), f"there is no stage {stage!r}{canonical.near_miss(stage, stages)}"
+            yield from _unknown((*where, "gates", stage), names, gates, "gate")
+    for role, names in roles.items():
+        yield from _unknown(("roles", role), names, people, "person")
+
+
+def _unknown(where: Location, names: object, known: Iterable[str], what: str) -> Contradictions:
+    for number, name in _texts(names):
+        if name not in known:
+            yield (*where, number), f"there is no {what} {name!r}{canonical.near_miss(name, known)}"
+
+
+def _stage_contradictions(stages: Mapping[str, object]) -> Contradictions:
+    lowered: dict[str, str] = {}
+    for name, stage in stages.items():
+        twin = lowered.setdefault(name.lower(), name)
+        if twin != name:
+            yield ("stages", name), f"differs from {twin!r} only in case"
+        said = _mapping(stage)
+        if isinstance(stage, dict) and not said.get("from") and said.get("retired") is not True:
+            yield ("stages", name), "says not where a version may come from: it needs from, as [registered]"
+    came_from = {name: [source for _, source in _texts(_mapping(stage).get("from"))] for name, stage in stages.items()}
+    circle = _circle(came_from)
+    if circle:
+        yield ("stages", circle[0], "from"), f"the stages stand in a circle: {' from '.join(circle)}"
+
+
+def _circle(came_from: Mapping[str, Sequence[str]]) -> list[str]:
+    """A circle of stages, its first stage also its last; empty where there is none."""
+    rest = dict(came_from)
+    while True:
+        free = [name for name, sources in rest.items() if not any(source in rest for source in sources)]
+        if not free:
+            break
+        for name in free:
+            del rest[name]
+    way = list(rest)[:1]
+    while way and way[-1] not in way[:-1]:
+        way.append(next(source for source in rest[way[-1]] if source in rest))
+    return way[way.index(way[-1]) :] if way else []
+
+
+def _ties(models: Mapping[str, object]) -> Contradictions:
+    equals: dict[object, list[str]] = {}
+    for pattern in models:
+        earlier = equals.setdefault(specificity(pattern), [])
+        for other in earlier:
+            if can_both_match(pattern, other):
+                yield ("models", pattern), f"{other!r} is as specific, and both can match one model"
+        earlier.append(pattern)
+
+
+def _people_contradictions(people: Mapping[str, object], roles: Mapping[str, object]) -> Contradictions:
+    for role in roles:
+        if role in people:
+            yield ("roles", role), f"{role!r} is also somebody in people"
+    known: dict[tuple[str, str], str] = {}
+    for name, person in people.items():
+        for where, kind, account in _accounts(_mapping(person)):
+            other = known.setdefault((kind, account), name)
+            if other != name:
+                yield ("people", name, *where), f"{other!r} has it too: people are counted, and this would count twice"
+
+
+def _accounts(person: Mapping[str, object]) -> Iterator[tuple[Location, str, str]]:
+    """Everything by which somebody is known: where it stands, its kind, and what to compare."""
+    for forge in ("github", "gitlab"):
+        account = person.get(forge)
+        if isinstance(account, str):
+            yield (forge,), forge, account.lower()
+    for number, address in _texts(person.get("emails")):
+        yield ("emails", number), "email", address.lower()
+    for number, key in _texts(person.get("keys")):
+        yield ("keys", number), "key", " ".join(key.split()[:2])
+
+
+def _ledger_contradictions(document: Mapping[str, object]) -> Contradictions:
+    ledger, trunk = document.get("ledger"), f"refs/heads/{document.get('trunk', 'main')}"
+    if isinstance(ledger, str) and f"{ledger}/".startswith(f"{trunk}/"):
+        yield ("ledger",), "is the trunk, or a name that git does not allow beside it"
+    if isinstance(ledger, str) and trunk.startswith(f"{ledger}/"):
+        yield ("ledger",), "is a name that git does not allow beside the trunk"
