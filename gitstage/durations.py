@@ -1,4 +1,4 @@
-"""Lengths of time, as people write them in gitstage.yaml (`72h`, `1d12h`) and as messages say them (`1d 12h`)."""
+"""Lengths of time: as people write them in gitstage.yaml, `72h` or `1d12h`, and as messages say them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import timedelta
 
 WRITTEN = r"(?=[0-9])(?:([0-9]{1,6})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?"
 _WRITTEN = re.compile(WRITTEN + r"\Z")
-UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+UNITS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
+"""Seconds in each unit; its first letter is how it is written."""
 
 
 def duration(text: str) -> timedelta:
@@ -20,15 +21,21 @@ def duration(text: str) -> timedelta:
     )
 
 
-def words_of(length: timedelta) -> str:
-    """The two largest units of `length`, never more than it is: `1d 12h`, `23h 59m`, `3d`, `0s`.
+def short(length: timedelta) -> str:
+    """`length` in whole seconds as `duration` reads it: `3d`, `1d12h`, `0s`. One below zero counts as none."""
+    return "".join(f"{number}{unit[0]}" for unit, number in _units(length)) or "0s"
 
-    A length below zero counts as none.
-    """
-    rest = max(int(length.total_seconds()), 0)
-    words: list[str] = []
+
+def words(length: timedelta) -> str:
+    """`length` in whole seconds for people: `3 days`, `1 day 12 hours`, `0 seconds`. One below zero counts as none."""
+    return " ".join(f"{number} {unit}{'' if number == 1 else 's'}" for unit, number in _units(length)) or "0 seconds"
+
+
+def _units(length: timedelta) -> list[tuple[str, int]]:
+    rest = max(length // timedelta(seconds=1), 0)
+    units = []
     for unit, seconds in UNITS.items():
         number, rest = divmod(rest, seconds)
-        if number or words:
-            words.append(f"{number}{unit}" if number else "")
-    return " ".join(filter(None, words[:2])) or "0s"
+        if number:
+            units.append((unit, number))
+    return units

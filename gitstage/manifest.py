@@ -20,8 +20,8 @@ from pydantic import (
 
 from gitstage import canonical
 from gitstage.canonical import HIDDEN, DocumentError, Problem, Scalar, Unfit
+from gitstage.emptyslot import empty_slot
 from gitstage.layout import model_problem, version_problem
-from gitstage.manifest_bytes import empty_slot
 
 __all__ = [
     "Artifact",
@@ -241,16 +241,18 @@ class Data(_Part):
     """One set of data that the version was made with."""
 
     name: Name = Field(description="What the data are called.")
-    uri: Uri | None = Field(None, description="Where they lie.")
-    sha256: Sha256 | None = Field(None, description="SHA-256 of their bytes.")
+    uri: Uri | None = Field(default=None, description="Where they lie.")
+    sha256: Sha256 | None = Field(default=None, description="SHA-256 of their bytes.")
 
 
 class Source(_Part):
     """What the version was made from."""
 
-    repository: Address | None = Field(None, description="The repository of the code that made it.")
-    commit: CommitId | None = Field(None, description="The full id of the commit of that repository.")
-    run: Address | None = Field(None, description="The run that made it, as an address in an experiment tracker.")
+    repository: Address | None = Field(default=None, description="The repository of the code that made it.")
+    commit: CommitId | None = Field(default=None, description="The full id of the commit of that repository.")
+    run: Address | None = Field(
+        default=None, description="The run that made it, as an address in an experiment tracker."
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> Source:
@@ -261,20 +263,20 @@ class Source(_Part):
 
 class _Document(_Part):
     api_version: Literal["gitstage/v1"] = Field(
-        "gitstage/v1", alias="apiVersion", description="The version of this format."
+        default="gitstage/v1", alias="apiVersion", description="The version of this format."
     )
 
 
 class ModelVersion(_Document):
     """A version of a model: `models/MODEL/VERSION.yaml`, and byte for byte every slot that holds it."""
 
-    kind: Literal["ModelVersion"] = Field("ModelVersion", description="What this document is.")
+    kind: Literal["ModelVersion"] = Field(default="ModelVersion", description="What this document is.")
     model: ModelName = Field(description="The model's name, with its namespace: risk/fraud-detector.")
     version: VersionName = Field(description="A semantic version, or a whole number where the registry counts.")
     artifacts: Annotated[tuple[Artifact, ...], Field(strict=False, min_length=1), AfterValidator(_distinct_paths)] = (
         Field(description="The files that make up the version.")
     )
-    format: Name | None = Field(None, description="What reads the files: onnx, safetensors, pickle.")
+    format: Name | None = Field(default=None, description="What reads the files: onnx, safetensors, pickle.")
     metrics: Annotated[Mapping[Name, Number], AfterValidator(_frozen)] = Field(
         default_factory=_nothing, description="What was measured, by name. Gates compare these numbers."
     )
@@ -282,26 +284,26 @@ class ModelVersion(_Document):
         default_factory=_nothing, description="What the version was made with: text, numbers, true or false by name."
     )
     data: Annotated[tuple[Data, ...], Field(strict=False), AfterValidator(_distinct_names)] = Field(
-        (), description="The data that the version was made with."
+        default=(), description="The data that the version was made with."
     )
-    source: Source | None = Field(None, description="What the version was made from.")
+    source: Source | None = Field(default=None, description="What the version was made from.")
     labels: Annotated[Mapping[Name, Annotated[str, _any_text(0, MAX_TEXT)]], AfterValidator(_frozen)] = Field(
         default_factory=_nothing, description="Words to find the version by."
     )
-    description: Text | None = Field(None, description="What a reader should know about the version.")
+    description: Text | None = Field(default=None, description="What a reader should know about the version.")
 
 
 class EmptySlot(_Document):
     """A slot that held a version and is empty."""
 
-    kind: Literal["EmptySlot"] = Field("EmptySlot", description="What this document is.")
+    kind: Literal["EmptySlot"] = Field(default="EmptySlot", description="What this document is.")
     model: ModelName = Field(description="The model's name, with its namespace.")
 
 
 class Hold(_Document):
     """What keeps a version out of every stage: `holds/MODEL/VERSION.yaml`."""
 
-    kind: Literal["Hold"] = Field("Hold", description="What this document is.")
+    kind: Literal["Hold"] = Field(default="Hold", description="What this document is.")
     model: ModelName = Field(description="The model's name, with its namespace.")
     version: VersionName = Field(description="The version that is held.")
     state: Literal["held", "released"] = Field(description="Whether the version is held, or was and is released.")

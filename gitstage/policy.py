@@ -233,11 +233,13 @@ class _Part(BaseModel):
 class Stage(_Part):
     """A stage: one slot for each model."""
 
-    from_: Names = Field((), description="Where a version may come from: registered, archived, names of stages.")
-    keep: Duration | None = Field(
-        None, description="How long a version stays before the next promotion may replace it: 72h, 30d."
+    from_: Names = Field(
+        default=(), description="Where a version may come from: registered, archived, names of stages."
     )
-    gates: Names = Field((), description="Names of gates. All of them must pass.")
+    keep: Duration | None = Field(
+        default=None, description="How long a version stays before the next promotion may replace it: 72h, 30d."
+    )
+    gates: Names = Field(default=(), description="Names of gates. All of them must pass.")
     retired: bool = Field(
         default=False, description="The stage is used no more: nothing enters, and its slots are empty."
     )
@@ -247,16 +249,17 @@ class MetricRule(_Part):
     """Bounds of one metric."""
 
     name: Name = Field(description="The metric's name in the manifest, or in the evidence.")
-    min: Number | None = Field(None, description="The smallest value that passes.")
-    max: Number | None = Field(None, description="The largest value that passes.")
+    min: Number | None = Field(default=None, description="The smallest value that passes.")
+    max: Number | None = Field(default=None, description="The largest value that passes.")
     max_drop: Allowance | None = Field(
-        None, description="How far below the incumbent's value it may lie: an amount, or percent of that value."
+        default=None, description="How far below the incumbent's value it may lie: an amount, or percent of that value."
     )
     max_rise: Allowance | None = Field(
-        None, description="How far above the incumbent's value it may lie: an amount, or percent of that value."
+        default=None, description="How far above the incumbent's value it may lie: an amount, or percent of that value."
     )
     evidence: Slug | None = Field(
-        None, description="The name of the evidence that has the value; without it, the manifest's value counts."
+        default=None,
+        description="The name of the evidence that has the value; without it, the manifest's value counts.",
     )
     enforce: Enforce = "refuse"
 
@@ -274,7 +277,7 @@ class EvidenceRule(_Part):
 
     type: Literal["test-result"] = Field(description="What kind of statement: test-result.")
     name: Slug = Field(description="The evidence's name: its folder below evidence/MODEL/VERSION/.")
-    max_age: Duration | None = Field(None, description="How old it may be at most: 30d.")
+    max_age: Duration | None = Field(default=None, description="How old it may be at most: 30d.")
     enforce: Enforce = "refuse"
 
 
@@ -282,11 +285,14 @@ class Gate(_Part):
     """What a version has to show before it enters a stage."""
 
     soak: Duration | None = Field(
-        None, description="How long the version must have been in the stage that it comes from, without a break: 24h."
+        default=None,
+        description="How long the version must have been in the stage that it comes from, without a break: 24h.",
     )
-    metrics: Annotated[tuple[MetricRule, ...], Field(strict=False)] = Field((), description="Bounds of metrics.")
+    metrics: Annotated[tuple[MetricRule, ...], Field(strict=False)] = Field(
+        default=(), description="Bounds of metrics."
+    )
     evidence: Annotated[tuple[EvidenceRule, ...], Field(strict=False)] = Field(
-        (), description="What has to have been tested."
+        default=(), description="What has to have been tested."
     )
 
     @model_validator(mode="after")
@@ -299,7 +305,7 @@ class Gate(_Part):
 class ModelRule(_Part):
     """What holds for the models whose names match a pattern."""
 
-    owners: Names | None = Field(None, description="Roles or people who own these models.")
+    owners: Names | None = Field(default=None, description="Roles or people who own these models.")
     gates: Annotated[Mapping[str, Names], AfterValidator(_frozen)] = Field(
         default_factory=_nothing, description="Gates by stage, in place of those that the stage names."
     )
@@ -308,39 +314,44 @@ class ModelRule(_Part):
 class Person(_Part):
     """Somebody, or something that signs, and by what they are known."""
 
-    github: Name | None = Field(None, description="Account on GitHub.")
-    gitlab: Name | None = Field(None, description="Account on GitLab.")
-    emails: Texts = Field((), description="Mail addresses.")
-    keys: Texts = Field((), description="Public keys as in an authorized_keys file: ssh-ed25519 AAAA….")
+    github: Name | None = Field(default=None, description="Account on GitHub.")
+    gitlab: Name | None = Field(default=None, description="Account on GitLab.")
+    emails: Texts = Field(default=(), description="Mail addresses.")
+    keys: Texts = Field(default=(), description="Public keys as in an authorized_keys file: ssh-ed25519 AAAA….")
 
 
 class _File(_Part):
     """The policy of a registry of models."""
 
     api_version: Literal["gitstage/v1"] = Field(
-        "gitstage/v1", alias="apiVersion", description="The version of this format."
+        default="gitstage/v1", alias="apiVersion", description="The version of this format."
     )
-    kind: Literal["Registry"] = Field("Registry", description="What this document is.")
+    kind: Literal["Registry"] = Field(default="Registry", description="What this document is.")
     id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")] = (
         Field(description="The registry's own UUID, made by init; it never changes.")
     )
-    trunk: Annotated[str, AfterValidator(_branch)] = Field("main", description="The branch on which things land.")
+    trunk: Annotated[str, AfterValidator(_branch)] = Field(
+        default="main", description="The branch on which things land."
+    )
     tags: Literal["ci"] | None = Field(
-        None, description="ci: a workflow tags what has landed. Without it, the command that lands tags at once."
+        default=None,
+        description="ci: a workflow tags what has landed. Without it, the command that lands tags at once.",
     )
     adopt_until: Day | None = Field(
-        None, description="Until this day models that serve already may be taken in with `gitstage adopt`."
+        default=None, description="Until this day models that serve already may be taken in with `gitstage adopt`."
     )
     tag_prefix: Annotated[str, AfterValidator(_tag_prefix)] = Field(
-        "", description="What the names of this registry's tags begin with, where a repository holds several."
+        default="", description="What the names of this registry's tags begin with, where a repository holds several."
     )
     protected: Annotated[
         tuple[Annotated[str, AfterValidator(_path_pattern)], ...], Field(strict=False), AfterValidator(_distinct)
-    ] = Field((), description="Paths from the repository's root, as in .gitignore, that are guarded like this file.")
-    versions: Literal["semver", "integer"] = Field("semver", description="How versions are written.")
+    ] = Field(
+        default=(), description="Paths from the repository's root, as in .gitignore, that are guarded like this file."
+    )
+    versions: Literal["semver", "integer"] = Field(default="semver", description="How versions are written.")
     tag_versions: bool = Field(default=True, description="Whether a registered version gets a tag, MODEL/vVERSION.")
     ledger: Annotated[str, AfterValidator(_ledger)] | None = Field(
-        None, description="The ref that says how far the trunk is judged: refs/gitstage/ID unless named here."
+        default=None, description="The ref that says how far the trunk is judged: refs/gitstage/ID unless named here."
     )
     stages: Annotated[Mapping[StageName, Stage], Field(min_length=1), AfterValidator(_frozen)] = Field(
         description="The stages, by name."
