@@ -1,0 +1,88 @@
+"""What every format says in the same words. Nothing is escaped here: that is for each format, and its sink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from gitstage.findings import SEVERITY, Finding, Judgement, Report, Verdict
+from gitstage.reports.figures import clock, distance
+
+NOTHING = "nothing of a registry changes"
+NEW_REGISTRY = "a new registry: there is none at the base, so its own policy judges it"
+
+
+def subject(judgement: Judgement) -> str:
+    """What a judgement is about: `fraud-detector: production`, `fraud-detector: records`, `policy`."""
+    if judgement.model is None:
+        return judgement.thing
+    return f"{judgement.model}: {judgement.stage or judgement.thing.partition('/')[0]}"
+
+
+def step(judgement: Judgement) -> str:
+    """What becomes of a slot: `1.0.0 → 1.1.0`; nothing where it is none."""
+    if judgement.stage is None:
+        return ""
+    after = judgement.after or ("empty" if judgement.action == "archive" else "no registered version")
+    known = "" if judgement.action in ("promote", "archive") else f" ({judgement.action})"
+    return f"{judgement.before or 'empty'} → {after}{known}"
+
+
+def headline(judgement: Judgement) -> str:
+    """Subject and step in one: `fraud-detector: production 1.0.0 → 1.1.0`."""
+    return f"{subject(judgement)} {step(judgement)}".rstrip()
+
+
+def weight(finding: Finding) -> str:
+    """How a finding counts: its verdict, or `warn` where it refuses nothing."""
+    return "warn" if finding.advisory and finding.verdict is not Verdict.PASSED else str(finding.verdict)
+
+
+def by_weight(findings: Iterable[Finding]) -> list[Finding]:
+    """What refuses, what is pending, what warns, what passed; each in the order of the rules."""
+    return sorted(findings, key=lambda finding: ("refused", "pending", "warn", "passed").index(weight(finding)))
+
+
+def by_verdict(judgements: Iterable[Judgement]) -> list[Judgement]:
+    """The worst first, else in their own order."""
+    return sorted(judgements, key=lambda judgement: -SEVERITY.index(judgement.verdict))
+
+
+def location(report: Report, path: str | None) -> str | None:
+    """A path of the registry, from the repository's root."""
+    return f"{report.registry}/{path}" if report.registry and path is not None else path
+
+
+def opening(moment: datetime, now: datetime) -> str:
+    """When something passes by itself: `2026-11-24 14:00 UTC (in 3h 20m)`."""
+    return f"{clock(moment)} (in {distance(moment - now)})" if moment > now else f"{clock(moment)} (any moment)"
+
+
+def todo(hint: str) -> str:
+    """A hint with the verb it needs: something to type, or something else to do."""
+    return f"type: {hint}" if hint.startswith("gitstage ") else f"next: {hint}"
+
+
+def conclusion(report: Report) -> str:
+    """The verdict about the whole change: `refused: 1 of 3 changes`."""
+    count = len(report.judgements)
+    if not count:
+        return f"{report.verdict}: {NOTHING}"
+    changes = f"{count} change{'' if count == 1 else 's'}"
+    if report.passed:
+        return f"passed: {changes}"
+    at_fault = [judgement for judgement in report.judgements if judgement.verdict is report.verdict]
+    until = _until(report, at_fault) if report.verdict is Verdict.PENDING else ""
+    return f"{report.verdict}{until}: {len(at_fault)} of {changes}"
+
+
+def _until(report: Report, pending: list[Judgement]) -> str:
+    """By when time alone opens what is pending; nothing where a person has to do something, too."""
+    moments = [
+        finding.opens
+        for judgement in pending
+        for finding in judgement.findings
+        if finding.verdict is Verdict.PENDING and not finding.advisory
+    ]
+    known = [moment for moment in moments if moment is not None]
+    return f" until {opening(max(known), report.moment)}" if len(known) == len(moments) else ""

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from inline_snapshot import snapshot
+
+from gitstage.reports.github import render
+from tests.reports.stories import EMPTY, FIRST, PASSED, PENDING, REFUSED, UNKNOWN_WHEN
+
+
+def test_a_change_that_passed() -> None:
+    assert render(PASSED) == snapshot("""\
+::notice title=gitstage::passed: 4 changes
+gitstage: passed: 4 changes
+""")
+
+
+def test_a_change_that_was_refused() -> None:
+    assert render(REFUSED) == snapshot("""\
+::error file=registry.example/models/fraud-detector/1.1.0.yaml,title=metrics refused (fraud-detector%3A production 1.0.0 → 1.1.0)::auc 0.951 → 0.938, max-drop 0.002
+::error file=registry.example/gitstage.yaml,line=7,title=manifest-valid refused (policy)::gatez is no key of gitstage.yaml%0Anext: did you mean gates?
+::error file=registry.example/production/toy.yaml,title=slot-matches-version refused (toy%3A production empty → no registered version)::is byte for byte none of the registered versions of toy%0Atype: gitstage withdraw toy@production
+::warning file=registry.example/production/fraud-detector.yaml,title=soak pending (fraud-detector%3A production 1.0.0 → 1.1.0)::20 hours 40 minutes in staging of 24 hours%0Aopens 2026-11-24 14:00 UTC (in 3h 20m)
+::warning file=registry.example/production/fraud-detector.yaml,title=evidence pending (fraud-detector%3A production 1.0.0 → 1.1.0)::no test-result called shadow-traffic%0Atype: gitstage attest fraud-detector@1.1.0 --type test-result --name shadow-traffic --result passed
+::warning file=registry.example/models/fraud-detector/1.1.0.yaml,title=metrics warn (fraud-detector%3A production 1.0.0 → 1.1.0)::latency_p99_ms is missing%0Anext: register a version that has it: --metric latency_p99_ms=VALUE
+::notice title=gitstage::refused: 3 of 4 changes%0Athree commits, brought in by one merge, judged as one step
+gitstage: refused: 3 of 4 changes; three commits, brought in by one merge, judged as one step
+""")
+
+
+def test_a_change_that_time_will_open() -> None:
+    assert render(PENDING) == snapshot("""\
+::warning file=registry.example/production/fraud-detector.yaml,title=soak pending (fraud-detector%3A production 1.0.0 → 1.1.0)::20 hours 40 minutes in staging of 24 hours%0Aopens 2026-11-24 14:00 UTC (in 3h 20m)
+::warning file=registry.example/models/fraud-detector/1.1.0.yaml,title=metrics warn (fraud-detector%3A production 1.0.0 → 1.1.0)::latency_p99_ms is missing%0Anext: register a version that has it: --metric latency_p99_ms=VALUE
+::notice title=gitstage::pending until 2026-11-24 14:00 UTC (in 3h 20m): 1 of 1 change
+gitstage: pending until 2026-11-24 14:00 UTC (in 3h 20m): 1 of 1 change
+""")
+
+
+def test_a_change_that_waits_for_a_person_too() -> None:
+    assert render(UNKNOWN_WHEN) == snapshot("""\
+::warning file=registry.example/production/fraud-detector.yaml,title=soak pending (fraud-detector%3A production 1.0.0 → 1.1.0)::20 hours 40 minutes in staging of 24 hours%0Aopens 2026-11-24 14:00 UTC (in 3h 20m)
+::warning file=registry.example/production/fraud-detector.yaml,title=evidence pending (fraud-detector%3A production 1.0.0 → 1.1.0)::no test-result called shadow-traffic%0Atype: gitstage attest fraud-detector@1.1.0 --type test-result --name shadow-traffic --result passed
+::notice title=gitstage::pending: 1 of 1 change
+gitstage: pending: 1 of 1 change
+""")
+
+
+def test_a_change_that_touches_no_registry() -> None:
+    assert render(EMPTY) == snapshot("""\
+::notice title=gitstage::passed: nothing of a registry changes
+gitstage: passed: nothing of a registry changes
+""")
+
+
+def test_a_new_registry_is_said() -> None:
+    assert render(FIRST) == snapshot("""\
+::notice title=gitstage::passed: 1 change%0Aa new registry: there is none at the base, so its own policy judges it
+gitstage: passed: 1 change; a new registry: there is none at the base, so its own policy judges it
+""")

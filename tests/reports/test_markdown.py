@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from inline_snapshot import snapshot
+
+from gitstage.reports.markdown import render
+from tests.reports.stories import EMPTY, FIRST, PASSED, PENDING, REFUSED, UNKNOWN_WHEN
+
+
+def test_a_change_that_passed() -> None:
+    assert render(PASSED) == snapshot("""\
+### ✅ gitstage: passed: 4 changes
+
+`registry.example` · `1a2b3c4d5e6f` → `5d6e7f8a9b0c` · judged 2026-11-24 10:40 UTC
+
+| change | from → to | verdict |
+| --- | --- | --- |
+| fraud-detector: records |  | ✅ passed |
+| fraud-detector: production | 1.0.0 → 1.1.0 | ✅ passed |
+| risk/churn: production | 2.0.0 → 1.9.0 (rollback) | ✅ passed |
+| toy: staging | 0.1.0 → empty | ✅ passed |
+
+<details>
+<summary>✅ fraud-detector: production 1.0.0 → 1.1.0</summary>
+
+| metric | 1.0.0 | 1.1.0 | difference |
+| --- | ---: | ---: | ---: |
+| auc | 0.951 | 0.953 | +0.002 |
+| f1 |  | 0.5 |  |
+| latency_p99_ms | 12 |  |  |
+
+| rule | verdict | what was found | measured | asked | what to do next |
+| --- | --- | --- | --- | --- | --- |
+| `metrics`, gate `fraud` | ✅ passed | auc 0.953, min 0.9 | 0.953 | min 0.9 |  |
+| `soak`, gate `standard` | ✅ passed | 26 hours in staging of 24 hours | 26h | 24h |  |
+
+</details>
+""")
+
+
+def test_a_change_that_was_refused() -> None:
+    assert render(REFUSED) == snapshot("""\
+### ❌ gitstage: refused: 3 of 4 changes
+
+`registry.example` · `1a2b3c4d5e6f` → `5d6e7f8a9b0c` · judged 2026-11-24 10:40 UTC
+
+Note: three commits, brought in by one merge, judged as one step
+
+| change | from → to | verdict |
+| --- | --- | --- |
+| fraud-detector: production | 1.0.0 → 1.1.0 | ❌ refused |
+| policy |  | ❌ refused |
+| toy: production | empty → no registered version | ❌ refused |
+| fraud-detector: records |  | ✅ passed |
+
+#### ❌ fraud-detector: production 1.0.0 → 1.1.0
+
+| metric | 1.0.0 | 1.1.0 | difference |
+| --- | ---: | ---: | ---: |
+| auc | 0.951 | 0.938 | −0.013 |
+| f1 |  | 0.5 |  |
+| latency_p99_ms | 12 |  |  |
+
+| rule | verdict | what was found | measured | asked | what to do next |
+| --- | --- | --- | --- | --- | --- |
+| `metrics`, gate `fraud` | ❌ refused | auc 0.951 → 0.938, max-drop 0.002<br>`registry.example/models/fraud-detector/1.1.0.yaml` | 0.951 → 0.938 | max-drop 0.002 |  |
+| `soak`, gate `standard` | ⏳ pending | 20 hours 40 minutes in staging of 24 hours | 20h40m | 24h | wait: opens 2026-11-24 14:00 UTC (in 3h 20m) |
+| `evidence`, gate `fraud` | ⏳ pending | no test-result called shadow-traffic<br>`registry.example/evidence/fraud-detector/1.1.0/shadow-traffic/` |  | test-result shadow-traffic | `gitstage attest fraud-detector@1.1.0 --type test-result --name shadow-traffic --result passed` |
+| `metrics`, gate `fraud` | ⚠️ warn | latency_p99_ms is missing<br>`registry.example/models/fraud-detector/1.1.0.yaml` |  |  | register a version that has it: --metric latency_p99_ms=VALUE |
+| `soak`, gate `standard` | ✅ passed | 26 hours in staging of 24 hours | 26h | 24h |  |
+
+#### ❌ policy
+
+| rule | verdict | what was found | measured | asked | what to do next |
+| --- | --- | --- | --- | --- | --- |
+| `manifest-valid` | ❌ refused | gatez is no key of gitstage.yaml<br>`registry.example/gitstage.yaml:7` |  |  | did you mean gates? |
+
+#### ❌ toy: production empty → no registered version
+
+| rule | verdict | what was found | measured | asked | what to do next |
+| --- | --- | --- | --- | --- | --- |
+| `slot-matches-version` | ❌ refused | is byte for byte none of the registered versions of toy<br>`registry.example/production/toy.yaml` |  |  | `gitstage withdraw toy@production` |
+
+Open elsewhere in the registry:
+
+- risk/churn: production waits for soak
+""")
+
+
+def test_a_change_that_time_will_open() -> None:
+    assert render(PENDING) == snapshot("""\
+### ⏳ gitstage: pending until 2026-11-24 14:00 UTC (in 3h 20m): 1 of 1 change
+
+`registry.example` · `1a2b3c4d5e6f` → `5d6e7f8a9b0c` · judged 2026-11-24 10:40 UTC
+
+| change | from → to | verdict |
+| --- | --- | --- |
+| fraud-detector: production | 1.0.0 → 1.1.0 | ⏳ pending |
+
+#### ⏳ fraud-detector: production 1.0.0 → 1.1.0
+
+| metric | 1.0.0 | 1.1.0 | difference |
+| --- | ---: | ---: | ---: |
+| auc | 0.951 | 0.953 | +0.002 |
+| f1 |  | 0.5 |  |
+| latency_p99_ms | 12 |  |  |
+
+| rule | verdict | what was found | measured | asked | what to do next |
+| --- | --- | --- | --- | --- | --- |
+| `soak`, gate `standard` | ⏳ pending | 20 hours 40 minutes in staging of 24 hours | 20h40m | 24h | wait: opens 2026-11-24 14:00 UTC (in 3h 20m) |
+| `metrics`, gate `fraud` | ⚠️ warn | latency_p99_ms is missing<br>`registry.example/models/fraud-detector/1.1.0.yaml` |  |  | register a version that has it: --metric latency_p99_ms=VALUE |
+| `metrics`, gate `fraud` | ✅ passed | auc 0.953, min 0.9 | 0.953 | min 0.9 |  |
+""")
+
+
+def test_a_change_that_waits_for_a_person_too() -> None:
+    assert render(UNKNOWN_WHEN) == snapshot("""\
+### ⏳ gitstage: pending: 1 of 1 change
+
+`registry.example` · `1a2b3c4d5e6f` → `5d6e7f8a9b0c` · judged 2026-11-24 10:40 UTC
+
+| change | from → to | verdict |
+| --- | --- | --- |
+| fraud-detector: production | 1.0.0 → 1.1.0 | ⏳ pending |
+
+#### ⏳ fraud-detector: production 1.0.0 → 1.1.0
+
+| metric | 1.0.0 | 1.1.0 | difference |
+| --- | ---: | ---: | ---: |
+| auc | 0.951 | 0.953 | +0.002 |
+| f1 |  | 0.5 |  |
+| latency_p99_ms | 12 |  |  |
+
+| rule | verdict | what was found | measured | asked | what to do next |
+| --- | --- | --- | --- | --- | --- |
+| `soak`, gate `standard` | ⏳ pending | 20 hours 40 minutes in staging of 24 hours | 20h40m | 24h | wait: opens 2026-11-24 14:00 UTC (in 3h 20m) |
+| `evidence`, gate `fraud` | ⏳ pending | no test-result called shadow-traffic<br>`registry.example/evidence/fraud-detector/1.1.0/shadow-traffic/` |  | test-result shadow-traffic | `gitstage attest fraud-detector@1.1.0 --type test-result --name shadow-traffic --result passed` |
+""")
+
+
+def test_a_change_that_touches_no_registry() -> None:
+    assert render(EMPTY) == snapshot("""\
+### ✅ gitstage: passed: nothing of a registry changes
+
+`registry.example` · `1a2b3c4d5e6f` → `5d6e7f8a9b0c` · judged 2026-11-24 10:40 UTC
+""")
+
+
+def test_a_new_registry_is_said() -> None:
+    assert render(FIRST) == snapshot("""\
+### ✅ gitstage: passed: 1 change
+
+`5d6e7f8a9b0c` · judged 2026-11-24 10:40 UTC
+
+This is a new registry: there is none at the base, so its own policy judges it.
+
+| change | from → to | verdict |
+| --- | --- | --- |
+| policy |  | ✅ passed |
+""")

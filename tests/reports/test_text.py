@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from inline_snapshot import snapshot
+
+from gitstage.reports.text import render
+from tests.reports.stories import EMPTY, FIRST, PASSED, PENDING, REFUSED, UNKNOWN_WHEN
+
+
+def test_a_change_that_passed() -> None:
+    assert render(PASSED) == snapshot("""\
+fraud-detector: records  passed
+
+fraud-detector: production 1.0.0 → 1.1.0  passed
+  ✓ metrics  auc 0.953, min 0.9  gate fraud
+  ✓ soak     26 hours in staging of 24 hours  gate standard
+                    1.0.0  1.1.0
+    auc             0.951  0.953  +0.002
+    f1                       0.5
+    latency_p99_ms     12
+
+risk/churn: production 2.0.0 → 1.9.0 (rollback)  passed
+toy: staging 0.1.0 → empty  passed
+
+passed: 4 changes
+""")
+
+
+def test_a_change_that_was_refused() -> None:
+    assert render(REFUSED) == snapshot("""\
+fraud-detector: records  passed
+
+fraud-detector: production 1.0.0 → 1.1.0  refused
+  ✗ metrics   auc 0.951 → 0.938, max-drop 0.002  gate fraud
+              registry.example/models/fraud-detector/1.1.0.yaml
+  … soak      20 hours 40 minutes in staging of 24 hours  gate standard
+              opens 2026-11-24 14:00 UTC (in 3h 20m)
+  … evidence  no test-result called shadow-traffic  gate fraud
+              registry.example/evidence/fraud-detector/1.1.0/shadow-traffic/
+              type: gitstage attest fraud-detector@1.1.0 --type test-result --name shadow-traffic --result passed
+  ! metrics   warn: latency_p99_ms is missing  gate fraud
+              registry.example/models/fraud-detector/1.1.0.yaml
+              next: register a version that has it: --metric latency_p99_ms=VALUE
+  ✓ soak      26 hours in staging of 24 hours  gate standard
+                    1.0.0  1.1.0
+    auc             0.951  0.938  −0.013
+    f1                       0.5
+    latency_p99_ms     12
+
+policy  refused
+  ✗ manifest-valid  gatez is no key of gitstage.yaml
+                    registry.example/gitstage.yaml:7
+                    next: did you mean gates?
+
+toy: production empty → no registered version  refused
+  ✗ slot-matches-version  is byte for byte none of the registered versions of toy
+                          registry.example/production/toy.yaml
+                          type: gitstage withdraw toy@production
+
+note: three commits, brought in by one merge, judged as one step
+refused: 3 of 4 changes
+""")
+
+
+def test_a_change_that_time_will_open() -> None:
+    assert render(PENDING) == snapshot("""\
+fraud-detector: production 1.0.0 → 1.1.0  pending
+  … soak     20 hours 40 minutes in staging of 24 hours  gate standard
+             opens 2026-11-24 14:00 UTC (in 3h 20m)
+  ! metrics  warn: latency_p99_ms is missing  gate fraud
+             registry.example/models/fraud-detector/1.1.0.yaml
+             next: register a version that has it: --metric latency_p99_ms=VALUE
+  ✓ metrics  auc 0.953, min 0.9  gate fraud
+                    1.0.0  1.1.0
+    auc             0.951  0.953  +0.002
+    f1                       0.5
+    latency_p99_ms     12
+
+pending until 2026-11-24 14:00 UTC (in 3h 20m): 1 of 1 change
+""")
+
+
+def test_a_change_that_waits_for_a_person_too() -> None:
+    assert render(UNKNOWN_WHEN) == snapshot("""\
+fraud-detector: production 1.0.0 → 1.1.0  pending
+  … soak      20 hours 40 minutes in staging of 24 hours  gate standard
+              opens 2026-11-24 14:00 UTC (in 3h 20m)
+  … evidence  no test-result called shadow-traffic  gate fraud
+              registry.example/evidence/fraud-detector/1.1.0/shadow-traffic/
+              type: gitstage attest fraud-detector@1.1.0 --type test-result --name shadow-traffic --result passed
+                    1.0.0  1.1.0
+    auc             0.951  0.953  +0.002
+    f1                       0.5
+    latency_p99_ms     12
+
+pending: 1 of 1 change
+""")
+
+
+def test_a_change_that_touches_no_registry() -> None:
+    assert render(EMPTY) == snapshot("passed: nothing of a registry changes\n")
+
+
+def test_a_new_registry_is_said() -> None:
+    assert render(FIRST) == snapshot("""\
+policy  passed
+
+note: a new registry: there is none at the base, so its own policy judges it
+passed: 1 change
+""")
