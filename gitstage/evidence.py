@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NoReturn
@@ -83,7 +83,7 @@ class Statement:
     subjects: frozenset[str]
     predicate_type: str
     result: Result | None = None
-    metrics: Mapping[str, float] = MappingProxyType({})
+    metrics: Mapping[str, float] = field(default_factory=dict)
     made: datetime | None = None
 
     @property
@@ -159,14 +159,14 @@ def test_result(
     version: str,
     manifest_sha256: str,
     name: str,
-    result: Result,
+    result: str,
     metrics: Mapping[str, float],
     made: datetime,
     *,
     configuration: Sequence[Mapping[str, object]] = (),  # noqa: PT028 - it makes a test's result, and is none
     url: str | None = None,  # noqa: PT028
 ) -> bytes:
-    """A statement that the test `name` of a version, known by its manifest's digest, came out as `result`.
+    """A statement that the test `name` of a version, known by the digest of its manifest, had a `result`: PASSED, WARNED or FAILED.
 
     `made` has a time zone. `configuration` are in-toto resource descriptors of what configured the test, `url` leads
     to the run. Raises DocumentError where `read_statement` would.
@@ -175,7 +175,7 @@ def test_result(
     predicate: dict[str, object] = {
         "result": result,
         "configuration": [dict(descriptor) for descriptor in configuration],
-        tests[result]: [name],
+        tests.get(result, result): [name],
         "gitstageMade": made.astimezone(UTC).isoformat().replace("+00:00", "Z"),
     }
     if metrics:
