@@ -48,6 +48,7 @@ class Plan:
     """Edits of a registry and the commit that will say what they are. Paths are relative to the registry.
 
     `blobs` holds the bytes of ids that are new. `notes` are lines for whoever asked (what was skipped, and why).
+    `beside` are edits outside the registry, by their path from the repository's root.
     """
 
     subject: str
@@ -56,10 +57,11 @@ class Plan:
     steps: tuple[Step, ...] = ()
     reason: str | None = None
     notes: tuple[str, ...] = ()
+    beside: Mapping[str, Entry | None] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
-        return not self.edits
+        return not self.edits and not self.beside
 
     def message(self) -> str:
         """The commit's message: a subject for people, trailers for tools."""
@@ -81,11 +83,17 @@ class Plan:
         oid = blob_id(data)
         return replace(self, edits={**self.edits, path: Entry(FILE, oid)}, blobs={**self.blobs, oid: data})
 
+    def with_file_beside(self, path: str, data: bytes) -> Plan:
+        """The plan, and a file outside the registry."""
+        oid = blob_id(data)
+        return replace(self, beside={**self.beside, path: Entry(FILE, oid)}, blobs={**self.blobs, oid: data})
+
     def and_then(self, other: Plan) -> Plan:
         """Both plans in one commit; the first one's subject stands."""
         return replace(
             self,
             edits={**self.edits, **other.edits},
+            beside={**self.beside, **other.beside},
             blobs={**self.blobs, **other.blobs},
             steps=self.steps + other.steps,
             notes=self.notes + other.notes,

@@ -13,7 +13,7 @@ from typing import Self
 
 from gitstage.changes import FILE, Entry
 from gitstage.git import refs, remotes
-from gitstage.git.environment import Purpose, from_a_hook
+from gitstage.git.environment import OBJECTS, Purpose, from_a_hook
 from gitstage.git.errors import (
     CannotSign,
     GitError,
@@ -22,15 +22,29 @@ from gitstage.git.errors import (
     NotARepository,
     ShallowRepository,
 )
-from gitstage.git.objects import Commit, Tag, commit_bytes, is_object_id, parsed_commit, tag_bytes
+from gitstage.git.objects import Commit, Tag, commit_bytes, encoded, is_object_id, parsed_commit, tag_bytes
 from gitstage.git.process import Processes
 from gitstage.git.refs import RefUpdate
-from gitstage.git.store import ObjectStore, Reader
+from gitstage.git.store import ObjectStore, Promised, Reader
 from gitstage.git.trees import Listings, Tree, edited
+
+OWN = "gitstage"
+"""The folder of a git directory in which gitstage keeps what is its own."""
 
 HEADS, REMOTES, TAGS = "refs/heads/", "refs/remotes/", "refs/tags/"
 PSEUDO = frozenset({"HEAD", "FETCH_HEAD", "ORIG_HEAD", "MERGE_HEAD", "@"})
 """Names that always mean git's own, whatever branches are called."""
+
+ASKED = (
+    "--path-format=absolute",
+    "--is-bare-repository",
+    "--is-shallow-repository",
+    "--show-object-format",
+    "--git-dir",
+    "--git-common-dir",
+    "--show-prefix",
+)
+"""What is asked of a repository first: one line of answer for each but the first."""
 
 WHO_ARE_YOU = 'git config --global user.name "Your Name"; git config --global user.email you@example.com'
 
@@ -69,10 +83,11 @@ class Repository:
         kept = from_a_hook(os.environ, place.git_dir, place.common_dir, Path.cwd())
         self.processes = Processes(("-C", str(top), f"--git-dir={place.git_dir}"), kept)
         self._reader = Reader(self.processes)
-        self._store = ObjectStore(self.processes, self._reader)
+        self._store = ObjectStore(self.processes, self._reader, self._promised)
         self._listings = Listings(self._store)
         self._settings: dict[str, list[str]] | None = None
         self._identities: tuple[str, str] | None = None
+        self._without_fetching: Reader | None = None
 
     @staticmethod
     def discover(path: str | PathLike[str] = ".") -> Repository:
@@ -90,6 +105,8 @@ class Repository:
     def close(self) -> None:
         """End the kept process. The repository can still be used, and starts another one."""
         self._reader.close()
+        if self._without_fetching is not None:
+            self._without_fetching.close()
 
     # Reading: where things are
 
@@ -136,6 +153,10 @@ class Repository:
         values = self._config().get(f"{section.lower()}.{subsection}{dot}{name.lower()}")
         return values[-1] if values else None
 
+    def is_set(self, key: str) -> bool:
+        """Whether a yes-or-no key of git's configuration says yes."""
+        return (self.config(key) or "").lower() in ("true", "yes", "on", "1")
+
     # Reading: trees, commits, history
 
     def tree(self, commit: str) -> Tree:
@@ -166,6 +187,15 @@ class Repository:
         answer = self.processes.run("rev-list", "--first-parent", "--reverse", *without, "--end-of-options", to)
         return answer.out.decode().split()
 
+    def first_touching(self, path: str, to: str) -> str | None:
+        """The oldest commit on the first-parent line of `to` that changed what lies at `path`."""
+        self._needs_history()
+        answer = self.processes.run(
+            "--literal-pathspecs", "rev-list", "--first-parent", "--reverse", "--end-of-options", to, "--", path
+        )
+        found = answer.out.decode().split()
+        return found[0] if found else None
+
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Whether `ancestor` is `descendant` or in its history."""
         if ancestor == descendant:
@@ -178,8 +208,7 @@ class Repository:
         """Those of `commits` that are not in the history of `tip`, with those that are not here at all."""
         self._needs_history()
         wanted = set(commits) - {tip}
-        kinds = self._store.kinds(wanted)
-        present = {oid for oid in wanted if kinds.get(oid) == "commit"}
+        present = self._store.commits_among(wanted)
         if not present:
             return wanted
         stdin = "".join(f"{oid}\n" for oid in (*sorted(present), f"^{tip}")).encode()
@@ -208,7 +237,7 @@ class Repository:
     def write_commit(self, tree: str, parents: Sequence[str], message: str) -> str:
         """Write a commit of the user's, signed where `commit.gpgSign` says so, and say its id."""
         author, committer = self._people()
-        if (self.config("commit.gpgsign") or "").lower() in ("true", "yes", "on", "1"):
+        if self.is_set("commit.gpgsign"):
             return self._signed(tree, parents, message)
         return self._store.write("commit", commit_bytes(tree, parents, author, committer, message))
 
@@ -294,16 +323,40 @@ class Repository:
                 hint="git fetch --unshallow (in GitHub Actions: fetch-depth: 0)",
             )
 
+    def _promised(self) -> Promised | None:
+        """How objects are read that this clone lacks; None where it is no partial one."""
+        promisor = self.config("extensions.partialclone") or next(
+            (name for name in self.remotes() if self.is_set(f"remote.{name}.promisor")), None
+        )
+        if promisor is None:
+            return None
+        if self._without_fetching is None:
+            # A repository that has the same objects and knows no remote: git 2.39 has no other way to forbid fetching.
+            bare = self.common_dir / OWN / "objects-only"
+            for folder in ("objects", "refs"):
+                (bare / folder).mkdir(parents=True, exist_ok=True)
+            (bare / "HEAD").write_text("ref: refs/heads/none\n", encoding="ascii")
+            objects = {OBJECTS: str(self.common_dir / "objects")}
+            self._without_fetching = Reader(Processes((f"--git-dir={bare}",), objects))
+        return Promised(self._without_fetching, lambda oids: remotes.fetch_objects(self.processes, promisor, oids))
+
     def _people(self) -> tuple[str, str]:
         """Author and committer, as git says them: `Name <mail> seconds zone`."""
         if self._identities is None:
-            self._identities = (self._person("GIT_AUTHOR_IDENT"), self._person("GIT_COMMITTER_IDENT"))
+            committer = self._person("GIT_COMMITTER_IDENT")
+            own = any(name.startswith(("GIT_AUTHOR_", "GIT_COMMITTER_")) for name in os.environ)
+            apart = own or any(key.startswith(("author.", "committer.")) for key in self._config())
+            self._identities = (self._person("GIT_AUTHOR_IDENT") if apart else committer, committer)
         return self._identities
 
     def _person(self, variable: str) -> str:
         # Without useConfigOnly git makes a name up from the machine's.
         answer = self.processes.run(
-            "-c", "user.useConfigOnly=true", "var", variable, purpose=Purpose.WRITING, accept=(0, 1, 128)
+            "var",
+            variable,
+            options=("-c", "user.useConfigOnly=true"),
+            purpose=Purpose.WRITING,
+            accept=(0, 1, 128),
         )
         if answer.status != 0:
             raise NoIdentity(f"git does not know who you are: {answer.err.splitlines()[-1]}", hint=WHO_ARE_YOU)
@@ -314,7 +367,7 @@ class Repository:
         words = [word for parent in parents for word in ("-p", parent)]
         # Signing is the user's own program, with its agent and its keys.
         answer = self.processes.run(
-            "commit-tree", "-S", *words, tree, stdin=message.encode(), purpose=Purpose.WRITING, accept=(0, 1, 128)
+            "commit-tree", "-S", *words, tree, stdin=encoded(message), purpose=Purpose.WRITING, accept=(0, 1, 128)
         )
         if answer.status != 0:
             raise CannotSign(
@@ -330,19 +383,30 @@ def place_of(path: Path) -> Place:
         raise NotARepository(f"{str(path)!r} is not a directory")
     # A bare repository that is named is meant; one that merely lies above is not looked into where the user forbids it.
     named = (path / "HEAD").is_file() and (path / "objects").is_dir()
-    allowed = ("-c", "safe.bareRepository=all") if named else ()
-    answer = Processes(("-C", str(path), *allowed)).run(
-        "rev-parse", "--path-format=absolute", "--is-bare-repository", "--is-shallow-repository",
-        "--show-object-format", "--git-dir", "--git-common-dir", "--show-prefix", "--show-toplevel",
-        accept=(0, 128),
-    )  # fmt: skip
-    lines = answer.out.decode("utf-8", "surrogateescape").split("\n")
-    if len(lines) < 7:
-        raise NotARepository(answer.err, hint="git init makes a repository; -C DIR names another directory")
-    bare, shallow, hash_name, git_dir, common_dir, prefix, *rest = lines
+    processes = Processes(("-C", str(path), *(("-c", "safe.bareRepository=all") if named else ())))
+    # Git says the work tree last, because it ends there where there is none.
+    answer = processes.run("rev-parse", *ASKED, "--show-toplevel", accept=(0, 128))
+    lines = answer.out.decode("utf-8", "surrogateescape").split("\n")[:-1]
+    if len(lines) < len(ASKED) - 1:
+        hint = "git init makes one, -C DIR names another" if "not a git repository" in answer.err else None
+        raise NotARepository(answer.err, hint=hint)
+    if len(lines) > len(ASKED):
+        raise GitError(f"{str(path.absolute())!r} has a newline in its name, and git says names by line")
+    bare, shallow, hash_name, git_dir, common_dir, prefix, *top = lines
     if hash_name != "sha1":
-        raise GitError(
-            f"{git_dir} is a {hash_name.upper().replace('SHA', 'SHA-')} repository; gitstage reads SHA-1 repositories only"
-        )
-    work_tree = Path(rest[0]) if answer.status == 0 and rest[0] else None
+        raise GitError(f"{git_dir} names its objects by {hash_name}; gitstage reads SHA-1 repositories only")
+    if not top and bare != "true":
+        return _place_of_work_tree(Path(git_dir))
+    work_tree = Path(top[0]) if top else None
     return Place(Path(git_dir), Path(common_dir), work_tree, prefix.rstrip("/"), bare == "true", shallow == "true")
+
+
+def _place_of_work_tree(git_dir: Path) -> Place:
+    """The place of a repository that was named by the git directory of a work tree."""
+    pointer = git_dir / "gitdir"
+    work_tree = Path(pointer.read_text(encoding="utf-8").rstrip("\n")).parent if pointer.is_file() else git_dir.parent
+    if work_tree.is_dir() and not work_tree.is_relative_to(git_dir):
+        place = place_of(work_tree)
+        if place.git_dir == git_dir:
+            return place
+    raise NotARepository(f"{git_dir} belongs to a work tree that lies elsewhere", hint="run gitstage in the work tree")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gitstage.durations import words_of
+from gitstage.durations import short
 from gitstage.evidence import Statement
 from gitstage.findings import Verdict
 from gitstage.policy import EvidenceRule, Gate
@@ -56,7 +56,7 @@ def _too_old(case: SlotCase, rule: EvidenceRule, path: str, statement: Statement
     age = case.now - statement.made
     if age <= rule.max_age:
         return None
-    value, threshold = words_of(age), words_of(rule.max_age)
+    value, threshold = short(age), short(rule.max_age)
     return Answer(
         verdict=Verdict.PENDING,
         message=f"{rule.name} is {value} old, at most {threshold}",

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
-from gitstage.canonical import DocumentError
+from gitstage.canonical import DocumentError, Problem
 from gitstage.changes import FILE, Change, Entry, Nothing, Snapshot, below, blob_id, changes_between
 from gitstage.errors import GitstageError
-from gitstage.findings import Judgement, Verdict
+from gitstage.findings import Finding, Judgement, Verdict
 from gitstage.layout import (
     CONFIGURATION,
     POLICY,
@@ -27,7 +27,8 @@ from gitstage.layout import (
     version_path,
 )
 from gitstage.ledger import Effect, Folded, Open, Past, PolicyEffect, Registered, State
-from gitstage.manifest import ModelVersion, empty_slot, read_version
+from gitstage.emptyslot import empty_slot
+from gitstage.manifest import ModelVersion, read_version
 from gitstage.policy import Policy, read_policy
 from gitstage.rules.cases import PolicyCase, RecordsCase, SlotCase, version_of_blob
 from gitstage.rules.judge import judge_policy, judge_records, judge_slot
@@ -49,7 +50,7 @@ class Step:
 class World:
     """What the fold reads from: trees by commit id, what has taken effect, the folder of the registry, the tip.
 
-    `now` is the moment (UTC) of whoever judges.
+    `now` is the moment (UTC) of whoever judges. `blocked` says why the tags of a model cannot be made, if they cannot.
     """
 
     trees: Callable[[str], Snapshot]
@@ -57,6 +58,7 @@ class World:
     folder: str
     tip: Snapshot
     now: datetime
+    blocked: Callable[[str], str | None] = lambda model: None
     policies: dict[str, Policy | DocumentError] = field(default_factory=dict)
     manifests: dict[str, ModelVersion | None] = field(default_factory=dict)
 
@@ -70,7 +72,7 @@ class World:
         if entry is None:
             return None
         if entry.mode != FILE:
-            return DocumentError.about("gitstage.yaml is not a regular file")
+            return DocumentError([Problem("gitstage.yaml is not a regular file")])
         if entry.oid not in self.policies:
             try:
                 self.policies[entry.oid] = read_policy(registry.read(entry.oid))
@@ -132,6 +134,11 @@ def fold(state: State, steps: Iterable[Step], world: World) -> Folded:
     folded = Folded(state=replace(state, clock=world.now))
     if state.judged is not None and state.open:
         folded = folded.then(_Stride(folded, Step(state.judged, world.trees(state.judged)), world).taken())
+    return continued(folded, steps, world)
+
+
+def continued(folded: Folded, steps: Iterable[Step], world: World) -> Folded:
+    """What was folded so far, and these commits after it."""
     for step in steps:
         folded = folded.then(_Stride(folded, step, world).taken())
     return folded
@@ -370,7 +377,7 @@ class _Stride:
             self.state = self.state.without(slot)
             return
         case = self._slot_case(slot, entry, last, empty=empty, touched=touched)
-        judgement = judge_slot(case)
+        judgement = _unless_blocked(judge_slot(case), self.world.blocked(slot.model))
         self.judgements.append(judgement)
         if judgement.verdict is Verdict.PASSED:
             self._take_effect(case, judgement)
@@ -483,6 +490,14 @@ class _Stride:
         self._remember(effect)
         self.effects.append(effect)
         self.state = self.state.without(case.slot)
+
+
+def _unless_blocked(judgement: Judgement, why: str | None) -> Judgement:
+    """A change of a slot whose tag cannot be made does not take effect yet."""
+    if why is None:
+        return judgement
+    waits = Finding(rule="tag-in-the-way", verdict=Verdict.PENDING, message=why, hint="rename or delete that tag")
+    return replace(judgement, findings=(*judgement.findings, waits))
 
 
 def _of_thing(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from gitstage.canonical import DocumentError
-from gitstage.changes import Snapshot
+from gitstage.changes import FILE, Snapshot
 from gitstage.layout import hold_path
 from gitstage.manifest import read_hold
 from gitstage.rules.cases import Answer, Answers, SlotCase
+
+UNREADABLE = "its hold cannot be read"
 
 
 def slot(case: SlotCase) -> Answers:
@@ -34,8 +36,10 @@ def _reason(registry: Snapshot, path: str) -> str | None:
     entry = registry.entry(path)
     if entry is None:
         return None
+    if entry.mode != FILE:
+        return UNREADABLE
     try:
         hold = read_hold(registry.read(entry.oid))
-    except (DocumentError, KeyError):
-        return "its hold cannot be read"
+    except DocumentError:
+        return UNREADABLE
     return hold.reason if hold.state == "held" else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitstage.findings import Finding, Judgement, Verdict
-from gitstage.layout import POLICY, Records, Slot
+from gitstage.layout import POLICY, Records, Slot, version_path
 from gitstage.rules import ALL
 from gitstage.rules.cases import Answer, PolicyCase, RecordsCase, SlotCase
 
@@ -58,12 +58,23 @@ def _of_slot(case: SlotCase) -> Iterator[Finding]:
         if rule.slot is not None:
             for answer in rule.slot(case):
                 yield _finding(rule.id, answer)
-    if case.action == "promote" and case.matched and case.after is not None and case.incoming() is not None:
-        for name, gate in case.policy.gates_for(case.slot.model, case.slot.stage):
-            for rule in ALL:
-                if rule.gate is not None:
-                    for answer in rule.gate(case, gate):
-                        yield _finding(rule.id, answer, gate=name)
+    if case.action == "promote" and case.after is not None:
+        yield from _of_gates(case)
+
+
+def _of_gates(case: SlotCase) -> Iterator[Finding]:
+    gates = case.policy.gates_for(case.slot.model, case.slot.stage)
+    if gates and case.incoming() is None:
+        # What is registered could be read when it passed; where it cannot be now, no gate is open.
+        path = version_path(case.slot.model, str(case.after))
+        if case.records_open is None:
+            yield Finding(rule="manifest-valid", verdict=Verdict.REFUSED, message="cannot be read", path=path)
+        return
+    for name, gate in gates:
+        for rule in ALL:
+            if rule.gate is not None:
+                for answer in rule.gate(case, gate):
+                    yield _finding(rule.id, answer, gate=name)
 
 
 def _finding(rule: str, answer: Answer, gate: str | None = None) -> Finding:

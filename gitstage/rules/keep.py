@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitstage.durations import words_of
+from gitstage.durations import short
 from gitstage.findings import Verdict
 from gitstage.rules.cases import Answer, Answers, SlotCase
 
@@ -19,7 +19,7 @@ def slot(case: SlotCase) -> Answers:
         return
     since = case.effects[-1].moment
     length = case.now - since
-    value, threshold = words_of(length), words_of(keep)
+    value, threshold = short(length), short(keep)
     if length >= keep:
         yield Answer(
             verdict=Verdict.PASSED,

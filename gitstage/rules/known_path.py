@@ -4,36 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gitstage.changes import Change, Snapshot
-from gitstage.layout import MODELS, Layout, Place, printable
+from gitstage.changes import Change, Nothing, Snapshot, files, joined
+from gitstage.layout import MODELS, Layout, Place, is_twin, printable
 from gitstage.rules.cases import Answer, Answers, PolicyCase, RecordsCase, SlotCase, what_it_is
 
 
 def policy(case: PolicyCase) -> Answers:
     """No file that gitstage does not know, by which something could be smuggled past a reviewer."""
     yield from _unknown(case.changes)
-    yield from _twins(case.after, case.changes)
+    yield from _twins(case.after, case.changes, there=Nothing())
 
 
 def records(case: RecordsCase) -> Answers:
     """No stray file, symbolic link, submodule, executable bit or undecodable name; no two names that differ in case.
 
+    Of two names that differ in case, and of a model and a namespace of one name, the newcomer is refused.
+
     Passes: `models/m/README.md`. Refused: `models/m/notes.txt`; `models/Fraud/` beside `models/fraud/`; a model
     `risk` beside models `risk/…`.
     """
     yield from _unknown(case.changes)
-    yield from _twins(case.after, case.changes)
-    if any(place.kind == "version" and change.after is not None for change, place in case.changes):
+    known = _is_model(case.before, case.layout, case.model)
+    yield from _twins(case.after, case.changes, there=case.before if known else Nothing())
+    if not known and _is_model(case.after, case.layout, case.model):
         yield from _namespaces(case)
 
 
 def slot(case: SlotCase) -> Answers:
-    """A slot is a plain file, and no other name differs from its own only in case."""
+    """A slot is a plain file, and no other name differs from its own only in case.
+
+    A name in which something took effect stays good, whatever is put beside it: it is the newcomer who is refused.
+    """
     if case.entry is not None:
         wrong = what_it_is(case.entry)
         if wrong is not None:
             yield Answer(message=f"{wrong}; only plain files lie in a registry", path=case.slot.path)
-        yield from _twins_of(case.head, case.slot.path, set())
+        if not case.effects:
+            yield from _twins_of(case.head, case.slot.path, set(), Nothing())
 
 
 def _unknown(changes: tuple[tuple[Change, Place], ...]) -> Answers:
@@ -53,23 +60,23 @@ def _unknown(changes: tuple[tuple[Change, Place], ...]) -> Answers:
                 yield Answer(message=f"{wrong}; only plain files lie in a registry", path=change.path)
 
 
-def _twins(after: Snapshot, changes: tuple[tuple[Change, Place], ...]) -> Answers:
+def _twins(after: Snapshot, changes: tuple[tuple[Change, Place], ...], *, there: Snapshot) -> Answers:
     seen: set[str] = set()
     for change, _ in changes:
         if change.before is None and change.after is not None:
-            yield from _twins_of(after, change.path, seen)
+            yield from _twins_of(after, change.path, seen, there)
 
 
-def _twins_of(registry: Snapshot, path: str, seen: set[str]) -> Answers:
+def _twins_of(registry: Snapshot, path: str, seen: set[str], there: Snapshot) -> Answers:
+    """The names on the way to `path` that another differs from only in case; those that were `there` are good."""
     for folder, name in _levels(path):
-        here = f"{folder}/{name}"
-        if here in seen:
+        here = joined(folder, name)
+        if here in seen or there.entry(here) is not None:
             continue
         seen.add(here)
-        lowered = name.lower()
         for other in registry.listing(folder):
-            if other != name and len(other) == len(name) and other.lower() == lowered:
-                yield Answer(message=f"differs only in case from {other!r} beside it", path=path)
+            if other != name and is_twin(other, name):
+                yield Answer(message=f"{here} differs only in case from {other!r} beside it", path=path)
 
 
 def _levels(path: str) -> Iterator[tuple[str, str]]:
@@ -85,10 +92,11 @@ def _namespaces(case: RecordsCase) -> Answers:
         parent = "/".join(parts[:depth])
         if _is_model(case.after, case.layout, parent):
             yield Answer(message=f"{parent} is a model, and so no namespace of models", path=f"{MODELS}/{case.model}")
-    for name, entry in case.after.listing(f"{MODELS}/{case.model}").items():
-        if entry.is_folder:
+    for path, _ in files(case.after, f"{MODELS}/{case.model}"):
+        place = case.layout.place(path)
+        if place.kind == "version" and place.model != case.model:
             yield Answer(
-                message=f"{case.model} is a namespace (it has {name} below it), and so no model",
+                message=f"{case.model} is a namespace (of {place.model}), and so no model",
                 path=f"{MODELS}/{case.model}",
             )
             return

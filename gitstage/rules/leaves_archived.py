@@ -25,9 +25,9 @@ def slot(case: SlotCase) -> Answers:
 
     Passes: a promotion made by `gitstage promote`. Refused: `cp models/m/1.1.0.yaml production/m.yaml` alone.
     """
-    if case.before is not None and not is_listed(
-        case.head, case.slot.model, case.before, case.before_blob
-    ):
+    if case.before is None or case.before_blob == case.after_blob:
+        return
+    if not is_listed(case.head, case.slot.model, case.before, case.before_blob):
         yield Answer(
             message=f"{case.before} leaves {case.slot.stage} and is not in archived/",
             path=archived_path(case.slot.model, case.before),

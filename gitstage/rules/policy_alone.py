@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gitstage.changes import files
+from gitstage.changes import blob_id, files
+from gitstage.emptyslot import empty_slot
 from gitstage.layout import CONFIGURATION, MODELS, README, model_problem_under
 from gitstage.policy import Policy
 from gitstage.rules.cases import Answer, Answers, PolicyCase, SlotCase
@@ -67,9 +68,6 @@ def _new_stages(case: PolicyCase, new: Policy) -> Answers:
 
 
 def _retired(case: PolicyCase, new: Policy) -> Answers:
-    from gitstage.changes import blob_id
-    from gitstage.manifest import empty_slot
-
     for name, stage in new.stages.items():
         if not stage.retired or (case.old is not None and name in case.old.stages and case.old.stages[name].retired):
             continue

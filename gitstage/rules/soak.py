@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from gitstage.durations import words_of
-from gitstage.findings import Verdict
+from gitstage.durations import short
+from gitstage.findings import SEVERITY, Verdict
 from gitstage.layout import Slot
 from gitstage.ledger import stay
 from gitstage.policy import Gate
@@ -32,24 +32,16 @@ def gate(case: SlotCase, gate: Gate) -> Answers:
     ]
     if not stays:
         yield Answer(
-            message=f"{case.after} has been in no stage that it could soak in", threshold=words_of(asked), value="0s"
+            message=f"{case.after} has been in no stage that it could soak in", threshold=short(asked), value="0s"
         )
         return
-    yield max((_answer(case, name, asked, *found) for name, found in stays), key=_merit)
-
-
-def _merit(answer: Answer) -> tuple[bool, bool, datetime]:
-    late = answer.opens or datetime.max.replace(tzinfo=None)
-    return (
-        answer.verdict is Verdict.PASSED,
-        answer.verdict is Verdict.PENDING,
-        datetime.max if answer.opens is None else datetime.min + (datetime.max - late.replace(tzinfo=None)),
-    )
+    answers = [_answer(case, name, asked, *found) for name, found in stays]
+    yield min(answers, key=lambda answer: (SEVERITY.index(answer.verdict), answer.opens or case.now))
 
 
 def _answer(case: SlotCase, stage: str, asked: timedelta, since: datetime, until: datetime | None) -> Answer:
     length = (until or case.now) - since
-    value, threshold = words_of(length), words_of(asked)
+    value, threshold = short(length), short(asked)
     if length >= asked:
         return Answer(
             verdict=Verdict.PASSED, message=f"{value} in {stage} of {threshold}", value=value, threshold=threshold

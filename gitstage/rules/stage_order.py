@@ -15,7 +15,16 @@ def slot(case: SlotCase) -> Answers:
 
     Passes: 1.1.0 into production, while staging holds 1.1.0. Refused: 1.2.0 into production, registered just now.
     """
-    if case.after is None or case.action in ("rollback", "archive") or case.from_stages:
+    if case.after is None:
+        return
+    if case.policy.stages[case.slot.stage].retired:
+        yield Answer(
+            message=f"the stage {case.slot.stage} is retired: nothing enters it",
+            path=case.slot.path,
+            hint=f"gitstage withdraw {case.slot.model}@{case.slot.stage}",
+        )
+        return
+    if case.action == "rollback" or case.from_stages:
         return
     allowed = ", ".join(case.policy.stages[case.slot.stage].from_) or "nowhere"
     if case.action == "adopt":

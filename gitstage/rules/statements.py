@@ -7,7 +7,7 @@ from datetime import datetime
 
 from gitstage.changes import Snapshot
 from gitstage.evidence import Statement, deciding, read_statement
-from gitstage.layout import evidence_folder, evidence_path, version_path
+from gitstage.layout import NUMBER, evidence_folder, evidence_path, version_path
 
 
 def deciding_statement(
@@ -23,8 +23,11 @@ def deciding_statement(
     digest = hashlib.sha256(registry.read(manifest.oid)).hexdigest()
     numbered = []
     for file, entry in registry.listing(f"{evidence_folder(model, version)}/{name}").items():
+        number = file.removesuffix(".json")
+        if number == file or not NUMBER.match(number):
+            continue
         statement = read_statement(registry.read(entry.oid))
         if kind is None or statement.type == kind:
-            numbered.append((int(file.removesuffix(".json")), statement))
-    found = deciding(sorted(numbered, key=lambda pair: pair[0]), digest=digest, now=now)
+            numbered.append((int(number), statement))
+    found = deciding(numbered, digest=digest, now=now)
     return None if found is None else (evidence_path(model, version, name, found[0]), found[1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitstage.layout import evidence_folder
+from gitstage.layout import NUMBER, evidence_folder
 from gitstage.rules.cases import Answer, Answers, RecordsCase
 
 IMMUTABLE = {"version": "a version", "archived": "an archived version", "evidence": "evidence", "artifact": "an artifact"}
@@ -38,7 +38,7 @@ def _numbers(case: RecordsCase) -> Answers:
         numbered = sorted(
             (int(file.removesuffix(".json")), entry)
             for file, entry in case.after.listing(folder).items()
-            if file.removesuffix(".json").isdigit()
+            if file.endswith(".json") and NUMBER.match(file.removesuffix(".json"))
         )
         seen: dict[str, int] = {}
         for expected, (number, entry) in enumerate(numbered, start=1):

@@ -1,0 +1,1 @@
+"""A Git-native promotion system for machine-learning models: stages are folders, promotions are commits and tags."""

@@ -1,0 +1,56 @@
+"""`gitstage check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitstage.cli.context import Context, ascii_only, coloured, pass_context
+
+FORMATS = ("text", "json", "github", "markdown")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  gitstage check                                  HEAD against the trunk
+  gitstage check --base origin/main --head HEAD --format github
+"""
+)
+@click.option("--base", metavar="REVISION", help="What the change goes into; the trunk unless given.")
+@click.option("--head", metavar="REVISION", help="The change; HEAD unless given.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write there instead.")
+@pass_context
+def command(
+    context: Context, base: str | None, head: str | None, form: str, as_json: bool, output: Path | None
+) -> int:
+    """Judge a change as a pull request would be judged.
+
+    The policy, the people and what is in effect are those of the base: a change cannot loosen its own judge.
+    Exit codes: 0 passed, 1 refused, 4 only pending, 2 could not answer.
+    """
+    import importlib
+
+    from gitstage.operations import check
+
+    registry = context.registry(commit=None)
+    report = check.run(registry, base=base, head=head)
+    name = "as_json" if as_json or form == "json" else form
+    render = importlib.import_module(f"gitstage.reports.{name}").render
+    if name == "text":
+        rendered = render(report, colour=output is None and coloured(), ascii_only=output is None and ascii_only())
+    else:
+        rendered = render(report)
+    if output is not None:
+        output.write_text(rendered, encoding="utf-8")
+    else:
+        click.echo(rendered.rstrip("\n"))
+    if name != "as_json":
+        from gitstage.sinks import terminal
+
+        for line in report.elsewhere:
+            click.echo(f"open elsewhere: {terminal(line)}", err=True)
+    return report.exit_code

@@ -1,0 +1,29 @@
+"""`gitstage hold`."""
+
+from __future__ import annotations
+
+import click
+
+from gitstage.cli.context import Context, changing, pass_context, reason_option
+
+
+@click.command(
+    epilog="""\b
+Example:
+  gitstage hold fraud-detector@1.2.0 --reason 'leaks a feature'
+"""
+)
+@click.argument("what", metavar="MODEL@VERSION")
+@reason_option(required=True)
+@changing
+@pass_context
+def command(context: Context, what: str, reason: str, push: bool, dry_run: bool, as_json: bool) -> int:
+    """Keep a version out of every stage until it is unheld.
+
+    A hold takes no version out of a stage it is in: for that, roll back or archive.
+    """
+    from gitstage.cli.outcomes import tell
+    from gitstage.operations import hold
+
+    outcome = hold.run(context.registry(), what, reason=reason, release=False, push=push, dry_run=dry_run)
+    return tell(outcome, as_json=as_json)

@@ -1,0 +1,43 @@
+"""`gitstage init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitstage.cli.context import Context, dry_run_option, json_option, pass_context
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  gitstage init                  registry/ in this repository, or the root of a new one
+  gitstage init --ci github      with workflows that gate pull requests and tag what has landed
+"""
+)
+@click.argument("folder", required=False, metavar="[DIR]")
+@click.option("--ci", type=click.Choice(["github"]), help="Write workflows that gate and tag.")
+@dry_run_option
+@json_option
+@pass_context
+def command(context: Context, folder: str | None, ci: str | None, dry_run: bool, as_json: bool) -> int:
+    """Make a registry: gitstage.yaml, its folders, and one commit of nothing else.
+
+    Where there is no repository, one is made.
+    """
+    from gitstage.cli.outcomes import tell
+    from gitstage.operations import init
+
+    workflows = {}
+    if ci == "github":
+        from gitstage.github.workflows import workflow_files
+
+        workflows = workflow_files(folder)
+    made = init.run(Path(context.directory), folder or context.folder, ci=ci, workflows=workflows, dry_run=dry_run)
+    code = tell(made.outcome, as_json=as_json)
+    if not as_json and made.outcome.commit is not None:
+        where = made.folder or "."
+        click.echo(f"The registry is in {where}. Its policy is {where}/gitstage.yaml; next:", err=True)
+        click.echo("  gitstage register MODEL@1.0.0 --artifact FILE --metric NAME=VALUE --to staging", err=True)
+    return code

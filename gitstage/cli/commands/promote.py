@@ -1,0 +1,43 @@
+"""`gitstage promote`."""
+
+from __future__ import annotations
+
+import click
+
+from gitstage.cli.context import Context, changing, pass_context, reason_option
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  gitstage promote fraud-detector@1.1.0 --to staging
+  gitstage promote fraud-detector --to production      what staging holds
+  gitstage promote 'risk/*' --to production --push     all of them in one commit, or none
+"""
+)
+@click.argument("references", nargs=-1, required=True, metavar="MODEL[@VERSION|@STAGE]…")
+@click.option("--to", "stages", multiple=True, required=True, metavar="STAGE", help="The stage; may be given again.")
+@reason_option(required=False)
+@changing
+@pass_context
+def command(
+    context: Context,
+    references: tuple[str, ...],
+    stages: tuple[str, ...],
+    reason: str | None,
+    push: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Promote versions into a stage: one commit for all of them, or none.
+
+    What leaves the stage is archived in the same commit. A refused promotion changes nothing (exit 1); one that
+    still waits for time or a person is committed on a branch, for a pull request, and not on the trunk (exit 4).
+    """
+    from gitstage.cli.outcomes import tell
+    from gitstage.operations import promote
+
+    outcome = promote.run(
+        context.registry(), references, to=stages, reason=reason, push=push, dry_run=dry_run
+    )
+    return tell(outcome, as_json=as_json)

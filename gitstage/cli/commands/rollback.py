@@ -1,0 +1,47 @@
+"""`gitstage rollback`."""
+
+from __future__ import annotations
+
+import click
+
+from gitstage.cli.context import Context, changing, pass_context, reason_option
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  gitstage rollback fraud-detector@production --reason 'false positives since 14:00' --push
+  gitstage rollback fraud-detector@production --to 1.0.0 --reason '…'
+  gitstage rollback --change fraud-detector/production/3 --reason '…'
+"""
+)
+@click.argument("slot", required=False, metavar="[MODEL@STAGE]")
+@click.option("--to", "version", metavar="VERSION", help="An earlier version of this slot; the latest unless given.")
+@click.option("--change", metavar="TAG", help="Roll back everything that the commit of this promotion's tag changed.")
+@click.option("--no-hold", is_flag=True, help="Put no hold on what goes out.")
+@reason_option(required=True)
+@changing
+@pass_context
+def command(
+    context: Context,
+    slot: str | None,
+    version: str | None,
+    change: str | None,
+    no_hold: bool,
+    reason: str,
+    push: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Go back to the version that was in effect before, at once.
+
+    A rollback waits for no gate: the version has passed them before. What goes out is archived and held, so that
+    nothing promotes it again until `gitstage unhold`.
+    """
+    from gitstage.cli.outcomes import tell
+    from gitstage.operations import rollback
+
+    outcome = rollback.run(
+        context.registry(), slot, reason=reason, to=version, change=change, hold=not no_hold, push=push, dry_run=dry_run
+    )
+    return tell(outcome, as_json=as_json)

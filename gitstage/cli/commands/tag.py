@@ -1,0 +1,100 @@
+"""`gitstage tag`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from gitstage.cli.context import Context, dry_run_option, json_option, pass_context, reason_option
+
+
+@click.command(
+    epilog="""\b
+Example:
+  gitstage tag              on the trunk, after every merge and from time to time
+"""
+)
+@click.option("--rewritten", is_flag=True, help="Go on knowingly after the trunk was rewritten; needs --reason.")
+@reason_option(required=False)
+@dry_run_option
+@json_option
+@pass_context
+def command(context: Context, rewritten: bool, reason: str | None, dry_run: bool, as_json: bool) -> int:
+    """Put into effect what has landed: judge what is new on the trunk and what is open, and tag what passes.
+
+    May run twice, late, and on several machines at once. In a clone with a remote it pushes what it made.
+    Exit codes: 0 nothing is open, 4 something waits, 1 something was refused or a tag is an alarm.
+    """
+    from gitstage.findings import Verdict
+    from gitstage.operations import tag
+    from gitstage.sinks import terminal
+
+    registry = context.registry()
+    outcome = tag.run(registry, dry_run=dry_run, rewritten=rewritten, reason=reason)
+    if as_json:
+        click.echo(json.dumps(document(outcome), indent=2, ensure_ascii=True))
+        return outcome.exit_code
+    for note in outcome.notes:
+        click.echo(f"note: {terminal(note)}", err=True)
+    for effect in outcome.effects:
+        click.echo(f"in effect  {terminal(effect.subject())}")
+    made = [ref for ref in outcome.tags if not any(ref.endswith(f"/{effect.name}") for effect in outcome.effects)]
+    for ref in made:
+        click.echo(f"tagged     {terminal(ref.removeprefix('refs/tags/'))}")
+    for name, item in sorted(outcome.state.open.items()):
+        word = "refused" if item.verdict is Verdict.REFUSED else "pending"
+        click.echo(f"{word}    {terminal(name)}")
+        for finding in item.findings:
+            opens = f", opens {finding.opens:%Y-%m-%d %H:%M} UTC" if finding.opens else ""
+            click.echo(f"             {finding.rule}: {terminal(finding.message)}{opens}")
+            if finding.hint:
+                click.echo(f"             try: {terminal(finding.hint)}")
+    for alarm in outcome.alarms:
+        click.echo(f"alarm      {terminal(alarm.ref)}: {terminal(alarm.why)}")
+    if not (outcome.tags or outcome.state.open or outcome.alarms):
+        click.echo("nothing new")
+    elif outcome.pushed:
+        click.echo(f"pushed {len(outcome.tags)} tags and the ledger", err=True)
+    return outcome.exit_code
+
+
+def document(outcome: object) -> dict[str, object]:
+    """The outcome as JSON, `gitstage/tag/v1`."""
+    from gitstage.ledger import finding_document, text_of
+    from gitstage.operations.tag import TagOutcome
+
+    assert isinstance(outcome, TagOutcome)
+    return {
+        "schema": "gitstage/tag/v1",
+        "judged": outcome.state.judged,
+        "tags": list(outcome.tags),
+        "pushed": outcome.pushed,
+        "dry_run": outcome.dry_run,
+        "effects": [
+            {
+                "tag": effect.name,
+                "action": effect.action,
+                "model": effect.slot.model,
+                "stage": effect.slot.stage,
+                "before": effect.before,
+                "after": effect.after,
+                "commit": effect.commit,
+                "moment": text_of(effect.moment),
+            }
+            for effect in outcome.effects
+        ],
+        "open": [
+            {
+                "thing": name,
+                "verdict": str(item.verdict),
+                "landed": item.landed,
+                "since": text_of(item.since),
+                "findings": [finding_document(finding) for finding in item.findings],
+            }
+            for name, item in sorted(outcome.state.open.items())
+        ],
+        "alarms": [{"ref": alarm.ref, "why": alarm.why} for alarm in outcome.alarms],
+        "notes": list(outcome.notes),
+        "exit_code": outcome.exit_code,
+    }

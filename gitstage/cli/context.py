@@ -1,0 +1,128 @@
+"""What holds for every command of one call: where it runs, which registry, how to print."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from gitstage.errors import GitstageError
+
+if TYPE_CHECKING:
+    from gitstage.operations.registries import Registry
+
+
+@dataclass(frozen=True)
+class Context:
+    """The options that stand before a command."""
+
+    directory: str = "."
+    folder: str | None = None
+    verbose: bool = False
+
+    def registry(self, *, commit: str | None = None) -> Registry:
+        """The registry that is meant."""
+        from gitstage.operations.registries import open_registry
+
+        return open_registry(self.directory, folder=self.folder, commit=commit)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+pass_context = click.make_pass_decorator(Context)
+
+
+def json_option(function: F) -> F:
+    """`--json`: a documented, stable shape that names its schema."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON that names its schema.")(function)
+
+
+def dry_run_option(function: F) -> F:
+    return click.option("--dry-run", is_flag=True, help="Judge and show, change nothing.")(function)
+
+
+def push_option(function: F) -> F:
+    return click.option("--push", is_flag=True, help="Land on the remote's trunk; plan again while others are first.")(
+        function
+    )
+
+
+def at_options(function: F) -> F:
+    """`--at` and `--declared`, for commands that read."""
+    function = click.option("--at", metavar="WHEN", help="What was in effect then: a moment, a date, a commit or a tag.")(
+        function
+    )
+    return click.option("--declared", is_flag=True, help="Read the tree (HEAD, or --at COMMIT), not what is in effect.")(
+        function
+    )
+
+
+def changing(function: F) -> F:
+    """The options of every command that changes something."""
+    return json_option(dry_run_option(push_option(function)))
+
+
+def reason_option(*, required: bool) -> Callable[[F], F]:
+    return click.option("--reason", metavar="TEXT", required=required, help="Why; it stands in the commit.")
+
+
+def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
+    """`K=V` texts as a mapping. Raises GitstageError where one is none."""
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise GitstageError(f"{option} takes KEY=VALUE, not {text!r}")
+        found[key] = value
+    return found
+
+
+def numbers(texts: tuple[str, ...], option: str) -> dict[str, int | float]:
+    """`K=NUMBER` texts as a mapping. Raises GitstageError where one is none."""
+    found: dict[str, int | float] = {}
+    for key, value in pairs(texts, option).items():
+        try:
+            found[key] = int(value) if value.lstrip("-").isdigit() else float(value)
+        except ValueError as error:
+            raise GitstageError(f"{option} {key}={value}: {value!r} is no number") from error
+        if found[key] != found[key] or found[key] in (float("inf"), float("-inf")):
+            raise GitstageError(f"{option} {key}={value}: a metric is a finite number")
+    return found
+
+
+def scalars(texts: tuple[str, ...], option: str) -> dict[str, str | int | float | bool]:
+    """`K=V` texts as a mapping in which numbers, true and false are what they look like."""
+    found: dict[str, str | int | float | bool] = {}
+    for key, value in pairs(texts, option).items():
+        found[key] = _scalar(value)
+    return found
+
+
+def _scalar(value: str) -> str | int | float | bool:
+    if value in ("true", "false"):
+        return value == "true"
+    try:
+        return int(value) if value.lstrip("-").isdigit() else float(value)
+    except ValueError:
+        return value
+
+
+def coloured(stream: object = None) -> bool:
+    """Whether to colour: only on a terminal, never with NO_COLOR."""
+    out = stream if stream is not None else sys.stdout
+    return bool(getattr(out, "isatty", lambda: False)()) and not os.environ.get("NO_COLOR")
+
+
+def ascii_only() -> bool:
+    """Whether stdout cannot show more than ASCII."""
+    return (getattr(sys.stdout, "encoding", "") or "").lower().replace("-", "") not in ("utf8", "utf8sig")
+
+
+def utc(moment: datetime) -> str:
+    """A moment as people read it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

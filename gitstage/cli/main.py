@@ -1,0 +1,152 @@
+"""The top of the command line: the table of commands, what holds everywhere, and where every error ends."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from gitstage.cli.context import Context
+from gitstage.errors import GitstageError
+
+COMMANDS: dict[str, dict[str, str]] = {
+    "Set up": {
+        "init": "Make a registry, here or in a folder.",
+        "demo": "See a model's life, from training to rollback, in a throw-away repository.",
+        "doctor": "Say what is missing here, and what to do about it.",
+        "fmt": "Write manifests in their canonical form.",
+        "schema": "Print the JSON Schema of manifests or of gitstage.yaml.",
+    },
+    "Change": {
+        "register": "Register a version of a model.",
+        "promote": "Promote versions into a stage.",
+        "rollback": "Go back to what served before.",
+        "archive": "Take a version out of use.",
+        "withdraw": "Declare again what is in effect.",
+        "hold": "Keep a version out of every stage.",
+        "unhold": "Let a held version in again.",
+        "adopt": "Take in a model that serves already.",
+        "attest": "Write down what was tested.",
+    },
+    "Judge": {
+        "check": "Judge a change as a pull request would be judged.",
+        "tag": "Put into effect what has landed.",
+        "explain": "Say what a promotion would need to pass.",
+    },
+    "Read": {
+        "status": "Show what is in each stage.",
+        "show": "Show one version.",
+        "log": "Show what took effect, and when.",
+        "diff": "Put two versions side by side.",
+        "resolve": "Print the version that a reference names.",
+    },
+    "Deliver": {
+        "pull": "Fetch a version's artifacts and verify them.",
+    },
+}
+"""Every command, in the order of `--help`. The text stands here so that `--help` imports no command."""
+
+SUMMARIES = {name: text for group in COMMANDS.values() for name, text in group.items()}
+
+
+class Commands(click.Group):
+    """A group whose commands are modules, imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUMMARIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in SUMMARIES:
+            return None
+        module = importlib.import_module(f"gitstage.cli.commands.{cmd_name}")
+        command: click.Command = module.command
+        command.name = cmd_name
+        command.short_help = SUMMARIES[cmd_name]
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and args[0] not in SUMMARIES:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], SUMMARIES, n=1)
+            meant = f" Did you mean {near[0]!r}?" if near else " See: gitstage --help"
+            raise click.UsageError(f"There is no command {args[0]!r}.{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, commands in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(commands.items()))
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with: gitstage demo",
+)
+@click.version_option(None, "--version", package_name="gitstage", message="gitstage %(version)s")
+@click.option("-C", "directory", metavar="DIR", default=".", help="Run as if started in DIR.")
+@click.option("--registry", metavar="FOLDER", help="The registry's folder, where a repository holds several.")
+@click.option("--verbose", is_flag=True, help="Say more on stderr.")
+@click.pass_context
+def cli(ctx: click.Context, directory: str, registry: str | None, verbose: bool) -> None:
+    """Promote machine-learning models through stages kept in Git.
+
+    Stages are folders of manifests, a promotion is a commit that a policy judges, and what took effect is a tag.
+    """
+    ctx.obj = Context(directory=directory, folder=registry, verbose=verbose)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and exits: 0 passed, 1 refused, 4 pending, 2 no answer, 3 our own bug, 130 interrupted."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line, and gives its exit code."""
+    try:
+        result = cli.main(args=None if arguments is None else list(arguments), prog_name="gitstage", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return 130
+    except GitstageError as error:
+        _say(error)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing is left to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        return _bug(error)
+
+
+def _say(error: GitstageError) -> None:
+    from gitstage.sinks import terminal
+
+    lines = error.message.splitlines() or [""]
+    click.echo(f"error: {terminal(lines[0])}", err=True)
+    for line in lines[1:]:
+        click.echo(f"       {terminal(line)}", err=True)
+    if error.hint:
+        click.echo(f"  try: {terminal(error.hint)}", err=True)
+
+
+def _bug(error: Exception) -> int:
+    import traceback
+
+    from gitstage.sinks import terminal
+
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        click.echo(terminal(line), err=True)
+    click.echo(f"error: this is a bug of gitstage: {terminal(f'{type(error).__name__}: {error}')}", err=True)
+    click.echo("  try: report it with the lines above; nothing half done is left behind", err=True)
+    return 3

@@ -1,0 +1,1 @@
+"""What GitHub needs: the workflows that gate and tag."""

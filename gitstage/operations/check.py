@@ -1,0 +1,114 @@
+"""Judge a change: what would be on the trunk once this is merged, against what has passed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gitstage.changes import Snapshot, changes_between
+from gitstage.errors import GitstageError
+from gitstage.findings import Finding, Judgement, Report, Verdict
+from gitstage.layout import POLICY, Layout, Thing
+from gitstage.merges import merged
+from gitstage.operations.landing import report_of
+from gitstage.operations.registries import Registry
+from gitstage.rules.fold import Step, World, continued, current_policy, layout_of
+
+
+def run(registry: Registry, *, base: str | None = None, head: str | None = None) -> Report:
+    """Judges `head` (HEAD unless given) against `base` (the trunk unless given); both are revisions.
+
+    Pure but for reading: it opens no connection and changes nothing. Raises ShallowRepository where the history that
+    it takes is not here.
+    """
+    repo = registry.repo
+    registry.refuse_shallow()
+    base_commit = repo.resolve(base) if base is not None else registry.tip
+    head_commit = repo.resolve(head) if head is not None else registry.head
+    if head_commit is None:
+        raise GitstageError("there is no commit to judge", hint="gitstage init makes the first one")
+    if base_commit is None:
+        base_commit = None if head is None and registry.head is None else base_commit
+    before: Snapshot = registry.at(base_commit)
+    tree, conflicts, problem = _foretold(registry, base_commit, head_commit)
+    folded, world = registry.folded(base_commit)
+    world = _with_tip(registry, world)
+    if problem is not None:
+        return Report(
+            judgements=(problem,),
+            moment=registry.now,
+            registry=registry.folder,
+            base=base_commit,
+            head=head_commit,
+        )
+    had_policy = current_policy(folded.state, world) is not None
+    after = continued(replace(folded, judgements=()), [Step(head_commit, tree)], world)
+    things = _touched(registry, before, tree, after.state.policy is not None, world, head_commit)
+    if not had_policy:
+        things |= {item.thing for item in after.state.open.values()}
+    report = report_of(registry, after, things, conflicts, base=base_commit, head=head_commit)
+    return replace(report, new_registry=not had_policy and bool(report.judgements or things))
+
+
+def _with_tip(registry: Registry, world: World) -> World:
+    return replace(world, tip=registry.at(registry.tip)) if registry.tip is not None else world
+
+
+def _foretold(
+    registry: Registry, base: str | None, head: str
+) -> tuple[Snapshot, tuple[str, ...], Judgement | None]:
+    """The tree that the base would have once the head is merged, what conflicts, and why there is none."""
+    repo = registry.repo
+    if base is None or repo.is_ancestor(base, head):
+        return repo.tree(head), (), None
+    if repo.is_ancestor(head, base):
+        return repo.tree(base), (), None
+    bases = repo.merge_bases(base, head)
+    if len(bases) != 1:
+        trunk = registry.identity.trunk
+        finding = Finding(
+            rule="conflict",
+            verdict=Verdict.REFUSED,
+            message=f"the branch and {trunk} have {len(bases) or 'no'} merge bases: what a merge would give is not certain",
+            hint=f"bring the branch up to date: git merge {trunk}",
+        )
+        return repo.tree(base), (), Judgement(thing=str(POLICY), action="conflict", findings=(finding,))
+    folder = f"{registry.folder}/" if registry.folder else ""
+    whole = merged(
+        repo.tree(bases[0]),
+        repo.tree(base),
+        repo.tree(head),
+        lambda path: path.startswith(folder) or _is_protected(registry, base, path),
+    )
+    mine = tuple(path for path in whole.conflicts if path.startswith(folder) and _owns(registry, path))
+    return whole.tree, mine, None
+
+
+def _owns(registry: Registry, path: str) -> bool:
+    return registry.layout_owns(path.removeprefix(f"{registry.folder}/" if registry.folder else ""))
+
+
+def _is_protected(registry: Registry, base: str, path: str) -> bool:
+    from gitstage.policy import Policy
+
+    policy = registry.world().policy_in(registry.at(base))
+    return isinstance(policy, Policy) and policy.is_protected(path)
+
+
+def _touched(
+    registry: Registry, before: Snapshot, tree: Snapshot, has_policy: bool, world: World, head: str
+) -> set[Thing]:
+    """The things whose files the change touches."""
+    from gitstage.changes import below
+    from gitstage.policy import Policy
+
+    after = below(tree, registry.folder)
+    found = world.policy_in(after)
+    layouts: list[Layout] = [registry.identity.layout]
+    if isinstance(found, Policy):
+        layouts.append(layout_of(found))
+    return {
+        layout.place(change.path).thing
+        for change in changes_between(before, after)
+        for layout in layouts
+        if registry.folder or layout.owns(change.path)
+    }

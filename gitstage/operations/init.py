@@ -1,0 +1,163 @@
+"""Make a registry: its policy, its folders, and one commit of what was written, and of nothing else."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from gitstage.canonical import parse
+from gitstage.changes import joined
+from gitstage.errors import GitstageError
+from gitstage.git import NotARepository, Repository
+from gitstage.git.creation import create
+from gitstage.identity import identity_of
+from gitstage.layout import ATTRIBUTES, CONFIGURATION, README
+from gitstage.operations.landing import Outcome, carry_out
+from gitstage.operations.registries import Registry, utc_now
+from gitstage.plans import Plan, Scene, Step
+
+ADOPTION = timedelta(days=30)
+"""How long models that serve already may be taken in."""
+
+ATTRIBUTES_TEXT = b"# Bytes are bytes: no text conversion, no line merge.\n* -text merge=binary\n"
+
+STAGE_TEXTS = {
+    "staging": "The dress rehearsal: what is here is tested in conditions like production's.\n",
+    "production": "What serves real users. Nothing gets here without having been in staging.\n",
+    "archived": "What is no longer used, and is kept: for audit, comparison and rollback.\n",
+}
+
+POLICY_TEXT = """\
+# The policy of this registry: stages, gates, people. It is judged like everything else: a change of it
+# takes effect when it has passed, and never together with a promotion.
+apiVersion: gitstage/v1
+kind: Registry
+id: {id}    # made once, never changes
+trunk: {trunk}
+{tags}adopt-until: {adopt_until}    # until then, models that serve already are taken in: gitstage adopt
+{protected}
+stages:
+  staging:
+    from: [registered, archived]
+    # keep: 72h                     # what is being tested is not pushed out by the next candidate before that
+  production:
+    from: [staging]
+    # gates: [standard]             # all of them must pass
+
+# gates:
+#   standard:
+#     soak: 24h                     # in the stage it comes from, without a break
+#     metrics:
+#     - {{name: auc, min: 0.90, max-drop: 0.002}}    # max-drop, max-rise: against the version in the slot
+#     evidence:
+#     - {{type: test-result, name: shadow-traffic, max-age: 30d}}
+
+# models:                           # the most specific pattern wins
+#   "**": {{owners: [platform]}}
+#   risk/**: {{owners: [risk], gates: {{production: [standard]}}}}
+
+# people:
+#   alice: {{github: alice-acme, emails: [alice@example.com]}}
+# roles:
+#   platform: [alice]
+#   risk: [alice]
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What `init` did: where the registry lies, whether it made the repository, and the commit's outcome."""
+
+    folder: str
+    work_tree: Path | None
+    new_repository: bool
+    outcome: Outcome
+
+
+def run(
+    directory: Path,
+    folder: str | None = None,
+    *,
+    ci: str | None = None,
+    workflows: Mapping[str, bytes] | None = None,
+    dry_run: bool = False,
+) -> Made:
+    """Makes a registry in `folder` of the repository at `directory`, and a repository where there is none.
+
+    Without `folder` it is the repository's root where nothing was committed yet, else `registry/`. `workflows` are
+    files beside the registry (for `ci`), by their path from the repository's root. Raises GitstageError where there
+    is a registry already.
+    """
+    repo, is_new = _repository(directory, folder)
+    head = repo.head()
+    if repo.is_bare:
+        raise GitstageError("a registry is made in a work tree, and pushed", hint="git clone the repository, then init there")
+    if head.branch is None:
+        raise GitstageError("HEAD is detached: there is no branch to commit to", hint="git switch -c main")
+    where = _folder(repo, folder, head.commit, is_new=is_new)
+    if head.commit is not None and repo.tree(head.commit).entry(joined(where, CONFIGURATION)) is not None:
+        raise GitstageError(f"there is a registry in {where or 'this folder'} already", hint="gitstage status")
+    files = registry_files(
+        registry_id=str(uuid.uuid4()),
+        trunk=head.branch.removeprefix("refs/heads/"),
+        today=utc_now().date(),
+        ci=ci,
+    )
+    identity = identity_of(parse(files[CONFIGURATION]))
+    registry = Registry(repo, where, identity)
+
+    def planner(scene: Scene) -> Plan:
+        plan = Plan(subject="gitstage: make a registry", steps=(Step(action="init", model=where or "."),))
+        for path, data in files.items():
+            if path not in (README, ATTRIBUTES) or scene.registry.entry(path) is None:
+                plan = plan.with_file(path, data)
+        for path, data in (workflows or {}).items():
+            plan = plan.with_file_beside(path, data)
+        return plan
+
+    outcome = carry_out(registry, planner, dry_run=dry_run)
+    return Made(folder=where, work_tree=repo.work_tree, new_repository=is_new, outcome=outcome)
+
+
+def _repository(directory: Path, folder: str | None) -> tuple[Repository, bool]:
+    try:
+        return Repository.discover(directory), False
+    except NotARepository:
+        top = directory if folder is None else directory / folder
+        return create(top, branch="main"), True
+
+
+def _folder(repo: Repository, folder: str | None, head: str | None, *, is_new: bool) -> str:
+    if is_new:
+        return ""
+    if folder is None:
+        return "" if head is None and not repo.prefix else joined(repo.prefix.strip("/"), "registry")
+    path = Path(repo.prefix or ".", folder)
+    if path.is_absolute():
+        top = repo.work_tree or Path()
+        try:
+            path = path.resolve().relative_to(top.resolve())
+        except ValueError as error:
+            raise GitstageError(f"{folder} does not lie in this repository") from error
+    parts = [part for part in path.as_posix().split("/") if part not in ("", ".")]
+    if ".." in parts or ".git" in [part.lower() for part in parts]:
+        raise GitstageError(f"{folder} does not lie in this repository")
+    return "/".join(parts)
+
+
+def registry_files(*, registry_id: str, trunk: str, today: date, ci: str | None) -> dict[str, bytes]:
+    """The files of a new registry, by their path in it."""
+    policy = POLICY_TEXT.format(
+        id=registry_id,
+        trunk=trunk,
+        adopt_until=(today + ADOPTION).isoformat(),
+        tags="tags: ci    # a workflow tags what has landed\n" if ci else "# tags: ci    # with it, only a workflow tags what has landed\n",
+        protected="protected: [.github/**, CODEOWNERS]" if ci else "# protected: [.github/**, CODEOWNERS]",
+    )
+    files = {CONFIGURATION: policy.encode(), ATTRIBUTES: ATTRIBUTES_TEXT}
+    for stage, text in STAGE_TEXTS.items():
+        files[f"{stage}/{README}"] = f"# {stage}\n\n{text}".encode()
+    return files

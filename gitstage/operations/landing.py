@@ -1,0 +1,399 @@
+"""Carrying a plan out: one commit, its tags and the ledger, in one stroke; or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from gitstage.changes import Entry, Overlay, Snapshot, below, joined
+from gitstage.errors import GitstageError
+from gitstage.findings import Judgement, Report, Verdict
+from gitstage.git import Checkout, GitError, NoSuchRevision, RefMoved, RefUpdate, Repository
+from gitstage.layout import Layout, Slot, Thing
+from gitstage.ledger import Folded
+from gitstage.merges import merged
+from gitstage.operations.registries import Registry, open_registry, utc_now
+from gitstage.operations.tagging import Tagged, written
+from gitstage.plans import Plan, Scene
+from gitstage.rules.fold import Step, World, continued, current_policy, layout_of
+
+ATTEMPTS = 60
+"""How often a change is planned and judged again because somebody else was first."""
+MANY_MODELS = 100
+"""From here on all tags are fetched instead of those of each model."""
+
+Planner = Callable[[Scene], Plan]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a changing command did, or would do.
+
+    `commit` is None where nothing was committed, `branch` the full ref that moved. `landed` says that the commit is
+    on the trunk; `tags` are the full refs of the tags that were made. `exit_code` is that of the command.
+    """
+
+    plan: Plan
+    report: Report
+    commit: str | None = None
+    branch: str | None = None
+    landed: bool = False
+    dry_run: bool = False
+    tags: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    exit_code: int = 0
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where a change is made: the registry, the commit it is built on, the branch that moves, what has passed.
+
+    `onto_trunk` says that the commit lands: what it changes is on the trunk for everybody.
+    """
+
+    registry: Registry
+    head: str | None
+    branch: str
+    onto_trunk: bool
+    pushes: bool
+    folded: Folded
+    world: World
+
+    @property
+    def declared(self) -> Snapshot:
+        return self.registry.at(self.head)
+
+    def scene(self, models: Iterable[str]) -> Scene:
+        """What the planner looks at."""
+        return scene_of(self.registry, self.folded, self.world, self.declared, models)
+
+
+def scene_of(
+    registry: Registry, folded: Folded, world: World, declared: Snapshot, models: Iterable[str]
+) -> Scene:
+    """The registry as it is declared and as far as it has passed, for these models."""
+    policy = current_policy(folded.state, world)
+    if policy is None:
+        layout, stages = registry.identity.layout, dict.fromkeys(registry.identity.stages)
+    else:
+        layout, stages = layout_of(policy), dict.fromkeys(policy.stages)
+    models = list(models)
+    registry.past.load(models)
+    passed = {}
+    effects = {}
+    for model in models:
+        waiting = folded.state.records_open(model)
+        if waiting is not None:
+            passed[model] = world.registry(waiting.passed)
+        for stage in stages:
+            slot = Slot(model, stage)
+            fresh = tuple(effect for effect in folded.effects if effect.slot == slot)
+            effects[slot] = (*world.past.effects(slot), *fresh)
+    return Scene(registry=declared, layout=layout, stages=stages, passed=passed, effects=effects)
+
+
+def carry_out(
+    registry: Registry,
+    planner: Planner,
+    *,
+    models: Iterable[str] = (),
+    push: bool = False,
+    dry_run: bool = False,
+    tags_itself: bool = False,
+) -> Outcome:
+    """Plans, judges and commits; with `push` on the trunk of the remote, again and again while others are first.
+
+    `models` are those that the planner asks about. `tags_itself` makes tags although a workflow does it (a rollback
+    does not wait). Raises LocalEdits, RefMoved where somebody was first too often, and what git raises.
+    """
+    models = tuple(models)
+    repo = registry.repo
+    if not repo.is_bare and not dry_run:
+        Checkout(repo).finish()
+    for _ in range(ATTEMPTS):
+        try:
+            if push and registry.remote is not None:
+                bring_up_to_date(registry, models)
+                registry = _again(registry)
+            return _once(registry, planner, models, push=push, dry_run=dry_run, tags_itself=tags_itself)
+        except RefMoved:
+            registry = _again(registry)
+    raise RefMoved(f"somebody else was first, {ATTEMPTS} times", hint="run the command again")
+
+
+def _again(registry: Registry) -> Registry:
+    """The same registry, asked anew."""
+    return Registry(registry.repo, registry.folder, registry.identity, max(registry.now, utc_now()))
+
+
+def bring_up_to_date(registry: Registry, models: Iterable[str]) -> None:
+    """Fetches the trunk, the ledger, and the tags that judging them takes."""
+    repo, remote, identity = registry.repo, registry.remote, registry.identity
+    assert remote is not None
+    _fetch_if_there(repo, remote, f"+refs/heads/{identity.trunk}:refs/remotes/{remote}/{identity.trunk}")
+    ledger = identity.ledger_ref
+    if ledger.startswith("refs/heads/"):
+        _fetch_if_there(repo, remote, f"+{ledger}:refs/remotes/{remote}/{ledger.removeprefix('refs/heads/')}")
+    else:
+        _fetch_if_there(repo, remote, f"+{ledger}:{ledger}")
+    fresh = _again(registry)
+    wanted = set(models) | _unjudged_models(fresh)
+    prefix = identity.tag_ref("")
+    if len(wanted) > MANY_MODELS:
+        refspecs = [f"{prefix}*:{prefix}*"]
+    else:
+        refspecs = [f"{prefix}{model}/*:{prefix}{model}/*" for model in sorted(wanted)]
+        refspecs.append(f"{prefix}policy/*:{prefix}policy/*")
+    repo.fetch(remote, refspecs)
+
+
+def _unjudged_models(registry: Registry) -> set[str]:
+    state, tip = registry.state, registry.tip
+    models = {model for item in state.open.values() if (model := getattr(item.thing, "model", None))}
+    return models | registry.models_changed(registry.at(state.judged), registry.at(tip))
+
+
+def _fetch_if_there(repo: Repository, remote: str, refspec: str) -> None:
+    try:
+        repo.fetch(remote, [refspec])
+    except NoSuchRevision:
+        return
+
+
+def ground(registry: Registry, *, push: bool) -> Ground:
+    """Where a change is made: on the current branch, or with `push` on the trunk of the remote."""
+    repo, trunk = registry.repo, f"refs/heads/{registry.identity.trunk}"
+    here = repo.head()
+    pushes = push and registry.remote is not None
+    if pushes:
+        head, branch = registry.tip, trunk
+    elif repo.is_bare:
+        head, branch = repo.ref(trunk), trunk
+    elif here.branch is None:
+        raise GitstageError(
+            "HEAD is detached: there is no branch to commit to",
+            hint=f"git switch {registry.identity.trunk}, or git switch -c NAME; or land with --push",
+        )
+    else:
+        head, branch = here.commit, here.branch
+    folded, world = registry.folded(registry.tip)
+    onto_trunk = pushes or (registry.lands_here and branch == trunk)
+    return Ground(registry, head, branch, onto_trunk, pushes, folded, world)
+
+
+def _once(
+    registry: Registry,
+    planner: Planner,
+    models: tuple[str, ...],
+    *,
+    push: bool,
+    dry_run: bool,
+    tags_itself: bool,
+) -> Outcome:
+    place = ground(registry, push=push)
+    scene = place.scene(models)
+    plan = planner(scene).without_what_is_there(place.declared)
+    report = judged(place, plan)
+    outcome = Outcome(plan=plan, report=report, dry_run=dry_run, notes=plan.notes, exit_code=report.exit_code)
+    if report.verdict is Verdict.REFUSED:
+        return outcome
+    on_trunk = place.branch == f"refs/heads/{registry.identity.trunk}"
+    if report.verdict is Verdict.PENDING:
+        if on_trunk:
+            return outcome
+        outcome = replace(outcome, exit_code=0)
+    if dry_run or plan.is_empty:
+        return replace(outcome, exit_code=outcome.exit_code if dry_run else 0)
+    return _commit(place, plan, outcome, tags_itself=tags_itself)
+
+
+def judged(place: Ground, plan: Plan) -> Report:
+    """What the judge says of a plan, where it is to be made."""
+    registry = place.registry
+    tree = _edited(registry, place.head, plan)
+    conflicts: tuple[str, ...] = ()
+    tip = registry.tip
+    if tip is not None and place.head is not None and not registry.repo.is_ancestor(tip, place.head):
+        base = _merge_base(registry, tip, place.head)
+        whole = merged(base, registry.repo.tree(tip), tree, _owned(registry))
+        tree, conflicts = whole.tree, whole.conflicts
+    after = continued(replace(place.folded, judgements=()), [Step("0" * 40, tree)], place.world)
+    things = {registry.identity.layout.place(path).thing for path in plan.edits}
+    return report_of(registry, after, things, conflicts, base=tip, head=None)
+
+
+def _merge_base(registry: Registry, tip: str, head: str) -> Snapshot:
+    bases = registry.repo.merge_bases(tip, head)
+    if len(bases) != 1:
+        trunk = registry.identity.trunk
+        raise GitstageError(
+            f"this branch and {trunk} have {len(bases) or 'no'} merge bases", hint=f"git merge {trunk}, then try again"
+        )
+    return registry.repo.tree(bases[0])
+
+
+def _owned(registry: Registry) -> Callable[[str], bool]:
+    folder = f"{registry.folder}/" if registry.folder else ""
+
+    def owned(path: str) -> bool:
+        return path.startswith(folder) and registry.layout_owns(path.removeprefix(folder))
+
+    return owned
+
+
+def _edited(registry: Registry, head: str | None, plan: Plan) -> Snapshot:
+    """The tree of the whole repository once the plan is carried out."""
+    from gitstage.changes import Nothing
+
+    base: Snapshot = Nothing() if head is None else registry.repo.tree(head)
+    return Overlay(base, in_repository(registry, plan), plan.blobs)
+
+
+def in_repository(registry: Registry, plan: Plan) -> dict[str, Entry | None]:
+    """A plan's edits by their paths from the repository's root."""
+    return {**plan.beside, **{joined(registry.folder, path): entry for path, entry in plan.edits.items()}}
+
+
+def report_of(
+    registry: Registry,
+    after: Folded,
+    things: Iterable[Thing],
+    conflicts: tuple[str, ...] = (),
+    *,
+    base: str | None,
+    head: str | None,
+) -> Report:
+    """The report on the things that a change touches; what else is open is named."""
+    from gitstage.findings import Finding
+
+    names = {str(thing) for thing in things}
+    judgements: list[Judgement] = [found for found in after.judgements if found.thing in names]
+    for path in conflicts:
+        place = registry.identity.layout.place(path.removeprefix(f"{registry.folder}/" if registry.folder else ""))
+        finding = Finding(
+            rule="conflict",
+            verdict=Verdict.REFUSED,
+            message=f"{registry.identity.trunk} and this branch changed it differently since they parted",
+            path=path.removeprefix(f"{registry.folder}/" if registry.folder else ""),
+            hint=f"git merge {registry.identity.trunk}, and decide which one is meant",
+        )
+        judgements.append(
+            Judgement(
+                thing=str(place.thing),
+                action="conflict",
+                model=place.model,
+                stage=place.stage,
+                findings=(finding,),
+            )
+        )
+    elsewhere = tuple(
+        f"{name}: {item.findings[0].rule if item.findings else 'open'}: "
+        f"{item.findings[0].message if item.findings else ''}"
+        for name, item in sorted(after.state.open.items())
+        if name not in names
+    )
+    return Report(
+        judgements=tuple(sorted(judgements, key=lambda found: found.thing)),
+        moment=registry.now,
+        registry=registry.folder,
+        base=base,
+        head=head,
+        elsewhere=elsewhere,
+        notes=after.notes,
+    )
+
+
+def _commit(place: Ground, plan: Plan, outcome: Outcome, *, tags_itself: bool) -> Outcome:
+    registry, repo = place.registry, place.registry.repo
+    for data in plan.blobs.values():
+        repo.write_blob(data)
+    edits = in_repository(registry, plan)
+    tree = repo.write_tree(place.head, edits)
+    commit = repo.write_commit(tree, [place.head] if place.head else [], plan.message())
+    tagged: Tagged | None = None
+    if place.onto_trunk and (tags_itself or not registry.identity.tags_in_ci):
+        world = replace(place.world, tip=below(repo.tree(commit), registry.folder), blocked=registry.past.blocked)
+        after = continued(place.folded, [Step(commit, repo.tree(commit))], world)
+        tagged = written(registry, after)
+    moved = RefUpdate(place.branch, commit, place.head)
+    if place.pushes:
+        _push(place, moved, tagged, tags_itself=tags_itself)
+    else:
+        _move(repo, moved, tagged, sorted(edits), plan.subject)
+    return replace(
+        outcome,
+        commit=commit,
+        branch=place.branch,
+        landed=place.onto_trunk,
+        tags=tuple(update.ref for update in tagged.tags) if tagged else (),
+        exit_code=0,
+    )
+
+
+def _move(repo: Repository, moved: RefUpdate, tagged: Tagged | None, paths: list[str], subject: str) -> None:
+    """Moves the branch, the tags and the ledger of this repository, and brings the work tree after them."""
+    updates = [moved, *(tagged.updates if tagged else ())]
+    here = repo.head()
+    if repo.is_bare or here.branch != moved.ref:
+        repo.transact(updates, reason=subject)
+        return
+    checkout = Checkout(repo)
+    edited = checkout.local_edits(paths, moved.old)
+    if edited:
+        from gitstage.git import LocalEdits
+
+        raise LocalEdits(edited)
+    checkout.begin(moved.old, moved.new, paths)
+    repo.transact(updates, reason=subject)
+    checkout.finish()
+
+
+def _push(place: Ground, moved: RefUpdate, tagged: Tagged | None, *, tags_itself: bool) -> None:
+    """Pushes the commit with its tags and the ledger, all or nothing; then this clone follows."""
+    registry, repo = place.registry, place.registry.repo
+    remote = registry.remote
+    assert remote is not None
+    updates = {moved.ref: moved.new}
+    if tagged is not None:
+        updates.update({update.ref: update.new for update in tagged.tags})
+        updates.update({registry.identity.ledger_ref: tagged.ledger.new} if tagged.ledger else {})
+    try:
+        repo.push(remote, updates)
+    except GitError as error:
+        if not (tags_itself and registry.identity.tags_in_ci and len(updates) > 1) or isinstance(error, RefMoved):
+            raise
+        # The remote lets only its workflow tag: the rollback lands all the same, and is tagged there.
+        repo.push(remote, {moved.ref: moved.new})
+        tagged = None
+    if tagged is not None:
+        repo.transact(tagged.updates, reason="gitstage: what was pushed")
+    _follow(repo, moved)
+
+
+def _follow(repo: Repository, moved: RefUpdate) -> None:
+    """Moves this clone's own trunk along, where it stood at what was built on and nothing is in the way."""
+    if moved.old is None or repo.ref(moved.ref) != moved.old:
+        return
+    if repo.head().branch != moved.ref:
+        repo.transact([moved], reason="gitstage: what was pushed")
+        return
+    checkout = Checkout(repo)
+    from gitstage.changes import changes_between
+
+    paths = [change.path for change in changes_between(repo.tree(moved.old), repo.tree(moved.new))]
+    if checkout.local_edits(paths, moved.old):
+        return
+    checkout.begin(moved.old, moved.new, paths)
+    repo.transact([moved], reason="gitstage: what was pushed")
+    checkout.finish()
+
+
+def reopened(registry: Registry) -> Registry:
+    """The registry, opened again after something has changed."""
+    return open_registry(str(registry.repo.work_tree or registry.repo.git_dir), folder=registry.folder or ".")
+
+
+def layout_at(place: Ground) -> Layout:
+    """What paths mean under the policy in effect."""
+    policy = current_policy(place.folded.state, place.world)
+    return place.registry.identity.layout if policy is None else layout_of(policy)

@@ -1,0 +1,77 @@
+"""What a reference means: the version that `@production~1`, `@latest` or `@1.1.0` names."""
+
+from __future__ import annotations
+
+from gitstage.changes import Snapshot
+from gitstage.errors import NoSuchThing
+from gitstage.layout import Slot, hold_path, is_prerelease, version_key
+from gitstage.operations.registries import Registry
+from gitstage.plans import Scene
+from gitstage.references import Reference
+
+
+def version_named(registry: Registry, scene: Scene, ref: Reference) -> str:
+    """The version that a reference names. Raises NoSuchThing where there is none."""
+    name = ref.name
+    if name is None or name == "latest":
+        return latest(registry, scene, ref.model)
+    if name == "next":
+        raise NoSuchThing("@next names no version yet", hint=f"gitstage register {ref.model}@next --artifact FILE")
+    if name in scene.stages:
+        return _in_stage(scene, Slot(ref.model, name), ref.back)
+    scene.blob_of(ref.model, name)
+    return name
+
+
+def _in_stage(scene: Scene, slot: Slot, back: int) -> str:
+    effects = scene.effects.get(slot, ())
+    if back >= len(effects):
+        raise NoSuchThing(
+            f"{slot.model} has had {len(effects)} changes in {slot.stage}", hint=f"gitstage log {slot.model}"
+        )
+    version = effects[-1 - back].after
+    if version is None:
+        raise NoSuchThing(f"{slot.stage} of {slot.model} was empty then", hint=f"gitstage log {slot.model}")
+    return version
+
+
+def latest(registry: Registry, scene: Scene, model: str) -> str:
+    """The highest registered version that is no pre-release and not held. Raises NoSuchThing."""
+    held = holds(scene.registry, model)
+    versions = [version for version in scene.versions(model) if not is_prerelease(version) and version not in held]
+    if not versions:
+        raise NoSuchThing(
+            f"{model} has no version that is neither held nor a pre-release", hint=f"gitstage status {model}"
+        )
+    return max(versions, key=version_key)
+
+
+def next_version(scene: Scene, model: str, *, integer: bool) -> str:
+    """The version after the highest one that is registered: the next minor one, or the next number."""
+    versions = sorted(scene.versions(model), key=version_key)
+    if integer:
+        return str(int(versions[-1]) + 1) if versions else "1"
+    if not versions:
+        return "1.0.0"
+    major, minor, _ = versions[-1].partition("-")[0].split(".")
+    return versions[-1].partition("-")[0] if is_prerelease(versions[-1]) else f"{major}.{int(minor) + 1}.0"
+
+
+def holds(registry: Snapshot, model: str) -> dict[str, str]:
+    """The versions of a model that are held, with the reason. A hold that cannot be read holds."""
+    from gitstage.canonical import DocumentError
+    from gitstage.manifest import read_hold
+
+    found = {}
+    for name, entry in registry.listing(f"holds/{model}").items():
+        if entry.is_folder or not name.endswith(".yaml"):
+            continue
+        version = name.removesuffix(".yaml")
+        try:
+            hold = read_hold(registry.read(entry.oid))
+        except DocumentError:
+            found[version] = f"{hold_path(model, version)} cannot be read"
+            continue
+        if hold.state == "held":
+            found[version] = hold.reason
+    return found

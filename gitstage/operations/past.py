@@ -1,0 +1,169 @@
+"""What has taken effect, read from the registry's tags: which of them count, and which are an alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitstage.changes import FILE, Entry, blob_id, joined
+from gitstage.emptyslot import empty_slot
+from gitstage.git import Repository, Tag
+from gitstage.identity import Identity
+from gitstage.layout import NUMBER, Slot
+from gitstage.ledger import Effect, effect_from
+
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A tag in our names that does not count, and why."""
+
+    ref: str
+    why: str
+
+
+class TagPast:
+    """The past of a registry's slots, read model by model and kept.
+
+    `tip` is the trunk's tip: a tag counts only if its commit is in the trunk's history, and the slot in that commit
+    holds the blob that the tag claims.
+    """
+
+    def __init__(self, repo: Repository, identity: Identity, folder: str, tip: str | None) -> None:
+        self._repo = repo
+        self._identity = identity
+        self._folder = folder
+        self._tip = tip
+        self._effects: dict[Slot, tuple[Effect, ...]] = {}
+        self._taken: dict[Slot, int] = {}
+        self._versions: dict[str, dict[str, str]] = {}
+        self._loaded: set[str] = set()
+        self.alarms: list[Alarm] = []
+
+    def effects(self, slot: Slot) -> tuple[Effect, ...]:
+        """The changes of a slot that took effect, oldest first."""
+        self.load({slot.model})
+        return self._effects.get(slot, ())
+
+    def taken(self, slot: Slot) -> int:
+        """The highest number that a tag of the slot uses, whether it counts or not."""
+        self.load({slot.model})
+        return self._taken.get(slot, 0)
+
+    def version_tags(self, model: str) -> dict[str, str]:
+        """The tags `MODEL/v…`: full ref name to object id."""
+        self.load({model})
+        return self._versions.get(model, {})
+
+    def until(self, clock: datetime) -> _Until:
+        """The past as it was at a moment."""
+        return _Until(self, clock)
+
+    def load(self, models: Iterable[str]) -> None:
+        """Reads the tags of models that have not been read yet, in one go."""
+        wanted = sorted(set(models) - self._loaded)
+        if not wanted:
+            return
+        self._loaded.update(wanted)
+        tags = self._repo.tags(*(self._identity.tag_ref(f"{model}/") for model in wanted))
+        self._take_in(tags, set(wanted))
+
+    def blocked(self, model: str) -> str | None:
+        """Why git allows no tags below a model's name: a tag is called like it, or like its namespace."""
+        parts = (self._identity.tag_prefix + model).split("/")
+        names = [f"refs/tags/{'/'.join(parts[:depth])}" for depth in range(1, len(parts) + 1)]
+        found = next((name for name in names if self._repo.ref(name) is not None), None)
+        return None if found is None else f"the tag {found.removeprefix('refs/tags/')} stands in the way of {model}'s tags"
+
+    def load_all(self) -> None:
+        """Reads every tag of the registry, in one go."""
+        tags = self._repo.tags(self._identity.tag_ref(""))
+        models = {found[0] for tag in tags if (found := self._parts(tag.ref)) is not None}
+        self._take_in([tag for tag in tags if (parts := self._parts(tag.ref)) and parts[0] not in self._loaded], models)
+        self._loaded.update(models)
+
+    def models(self) -> set[str]:
+        """The models that have been read and have a slot in which something took effect."""
+        return {slot.model for slot, effects in self._effects.items() if effects}
+
+    def _parts(self, ref: str) -> tuple[str, str, str] | None:
+        """Model, stage (or "") and number or version of a ref in our names; None for any other."""
+        name = ref.removeprefix(self._identity.tag_ref(""))
+        model, _, last = name.rpartition("/")
+        if last.startswith("v") and model:
+            return model, "", last[1:]
+        model, _, stage = model.rpartition("/")
+        if model and stage in self._identity.stages:
+            return model, stage, last
+        return None
+
+    def _take_in(self, tags: list[Tag], models: set[str]) -> None:
+        claims: dict[Slot, list[tuple[Effect, Tag]]] = {}
+        for tag in tags:
+            parts = self._parts(tag.ref)
+            if parts is None or parts[0] not in models:
+                continue
+            model, stage, last = parts
+            if not stage:
+                self._versions.setdefault(model, {})[tag.ref] = tag.oid
+                continue
+            slot = Slot(model, stage)
+            effect = self._claim(tag, slot, last)
+            if effect is not None:
+                claims.setdefault(slot, []).append((effect, tag))
+        elsewhere = self._not_on_trunk([effect.commit for found in claims.values() for effect, _ in found])
+        for slot, found in claims.items():
+            counted = []
+            for effect, tag in sorted(found, key=lambda pair: pair[0].number):
+                why = self._false(effect, elsewhere)
+                if why is None:
+                    counted.append(effect)
+                else:
+                    self.alarms.append(Alarm(tag.ref, why))
+            self._effects[slot] = tuple(counted)
+
+    def _claim(self, tag: Tag, slot: Slot, last: str) -> Effect | None:
+        if not NUMBER.match(last):
+            self.alarms.append(Alarm(tag.ref, "it is in the names of gitstage, and no number"))
+            return None
+        number = int(last)
+        self._taken[slot] = max(self._taken.get(slot, 0), number)
+        try:
+            effect = effect_from(tag.message, slot, number, self._identity.id)
+        except ValueError as error:
+            self.alarms.append(Alarm(tag.ref, str(error)))
+            return None
+        if effect.commit != tag.target:
+            self.alarms.append(Alarm(tag.ref, "it claims another commit than it stands on"))
+            return None
+        return effect
+
+    def _not_on_trunk(self, commits: list[str]) -> set[str]:
+        if self._tip is None or not commits:
+            return set(commits)
+        return self._repo.unreachable(set(commits), self._tip)
+
+    def _false(self, effect: Effect, elsewhere: set[str]) -> str | None:
+        """Why a claim is not so; None where it is."""
+        if effect.commit in elsewhere:
+            return "its commit is not in the trunk's history"
+        entry = self._repo.tree(effect.commit).entry(joined(self._folder, effect.slot.path))
+        if effect.after_blob is None:
+            empty = entry is None or entry.oid == blob_id(empty_slot(effect.slot.model))
+            return None if empty else "the slot in its commit is not empty"
+        return None if entry == Entry(FILE, effect.after_blob) else "the slot in its commit holds something else"
+
+
+@dataclass(frozen=True)
+class _Until:
+    """The past up to a moment."""
+
+    past: TagPast
+    clock: datetime
+
+    def effects(self, slot: Slot) -> tuple[Effect, ...]:
+        return tuple(effect for effect in self.past.effects(slot) if effect.moment <= self.clock)
+
+    def taken(self, slot: Slot) -> int:
+        return self.past.taken(slot)

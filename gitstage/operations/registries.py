@@ -1,0 +1,370 @@
+"""An opened registry: a repository, the folder in it, and what the trunk and its ledger say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from gitstage.canonical import DocumentError, parse
+from gitstage.changes import FOLDER, Snapshot, below, joined
+from gitstage.errors import GitstageError
+from gitstage.git import GitError, NoSuchRevision, Repository, ShallowRepository
+from gitstage.identity import Identity, identity_of
+from gitstage.layout import CONFIGURATION, RECORD_FOLDERS, Slot
+from gitstage.ledger import LEDGER_FILE, State, state_from
+from gitstage.operations.past import TagPast
+
+if TYPE_CHECKING:
+    from gitstage.ledger import Folded
+    from gitstage.rules.fold import Step, World
+
+DEEPEST_REGISTRY = 3
+"""How many folders deep a registry is looked for, where none is named."""
+
+
+class NoRegistry(GitstageError):
+    """There is no registry, or more than one and none was named."""
+
+
+def utc_now() -> datetime:
+    """The moment of whoever judges: UTC, to the second, as it will stand in tags."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass
+class Registry:
+    """A registry in a repository, as it is at this moment; nothing in it is written to.
+
+    `folder` is its path from the repository's root ("" is the root), `identity` what its gitstage.yaml says it is,
+    `now` the moment (UTC) at which everything is judged.
+    """
+
+    repo: Repository
+    folder: str
+    identity: Identity
+    now: datetime = field(default_factory=utc_now)
+
+    @cached_property
+    def remote(self) -> str | None:
+        return self.repo.remote()
+
+    @cached_property
+    def trunk_ref(self) -> str:
+        """The ref that says where the trunk is: the remote's, where there is a remote that has it."""
+        local = f"refs/heads/{self.identity.trunk}"
+        if self.remote is not None:
+            tracking = f"refs/remotes/{self.remote}/{self.identity.trunk}"
+            if self.repo.ref(tracking) is not None:
+                return tracking
+        return local
+
+    @cached_property
+    def tip(self) -> str | None:
+        """The trunk's tip, as far as this repository knows it; None where there is no trunk yet."""
+        return self.repo.ref(self.trunk_ref)
+
+    @property
+    def lands_here(self) -> bool:
+        """Whether a commit on the trunk of this repository has landed: there is no remote that it would go to."""
+        return self.remote is None
+
+    def at(self, commit: str | None) -> Snapshot:
+        """The registry in the tree of a commit."""
+        from gitstage.changes import Nothing
+
+        return Nothing() if commit is None else below(self.repo.tree(commit), self.folder)
+
+    @cached_property
+    def head(self) -> str | None:
+        """The commit that is checked out; the trunk's tip in a bare repository."""
+        found = self.repo.head().commit
+        return found if found is not None else self.tip
+
+    @cached_property
+    def past(self) -> TagPast:
+        return TagPast(self.repo, self.identity, self.folder, self.tip)
+
+    def layout_owns(self, path: str) -> bool:
+        """Whether a path from the registry's folder belongs to it (all do, unless the folder is the root)."""
+        return bool(self.folder) or self.identity.layout.owns(path)
+
+    # the ledger
+
+    @cached_property
+    def ledger_commit(self) -> str | None:
+        """The ledger's newest commit; fetched where this clone has none and its remote does."""
+        ref = self.identity.ledger_ref
+        found = self.repo.ref(self.local_ledger_ref)
+        if found is None and self.remote is not None:
+            try:
+                self.repo.fetch(self.remote, [f"{ref}:{self.local_ledger_ref}"])
+            except (NoSuchRevision, GitError):
+                return self._without_ledger()
+            found = self.repo.ref(self.local_ledger_ref)
+        return found if found is not None else self._without_ledger()
+
+    @cached_property
+    def local_ledger_ref(self) -> str:
+        """The ref by which this repository knows the ledger."""
+        ref = self.identity.ledger_ref
+        if self.remote is not None and ref.startswith("refs/heads/"):
+            return f"refs/remotes/{self.remote}/{ref.removeprefix('refs/heads/')}"
+        return ref
+
+    def _without_ledger(self) -> None:
+        """There is no ledger: that is so in a new registry, and else something is missing here."""
+        if self.repo.refs(self.identity.tag_ref("policy/")):
+            remote = self.remote or "origin"
+            raise GitstageError(
+                f"the ledger {self.identity.ledger_ref} is not here, and there are tags of this registry",
+                hint=f"git fetch {remote} '{self.identity.ledger_ref}:{self.local_ledger_ref}'",
+            )
+
+    @cached_property
+    def state(self) -> State:
+        """How far the trunk has been judged, as the ledger says."""
+        return self._state_in(self.ledger_commit)
+
+    def _state_in(self, ledger_commit: str | None) -> State:
+        if ledger_commit is None:
+            return State()
+        tree = self.repo.tree(ledger_commit)
+        entry = tree.entry(LEDGER_FILE)
+        if entry is None:
+            raise GitstageError(f"{self.identity.ledger_ref} holds no {LEDGER_FILE}")
+        return state_from(tree.read(entry.oid), self.identity.id)
+
+    def state_before(self, commit: str) -> State:
+        """The newest state of the ledger that had judged nothing but `commit` and what came before it."""
+        ledger = self.ledger_commit
+        while ledger is not None:
+            state = self._state_in(ledger)
+            if state.judged is None or state.judged == commit or self.repo.is_ancestor(state.judged, commit):
+                return state
+            parents = self.repo.commits([ledger])[ledger].parents
+            ledger = parents[0] if parents else None
+        return State()
+
+    # judging
+
+    def world(self, *, tip: Snapshot | None = None, until: datetime | None = None) -> World:
+        """What the fold reads from, at `now`."""
+        from gitstage.rules.fold import World
+
+        past = self.past if until is None else self.past.until(until)
+        return World(
+            trees=self.repo.tree,
+            past=past,
+            folder=self.folder,
+            tip=tip if tip is not None else self.at(self.tip),
+            now=self.now,
+        )
+
+    def refuse_shallow(self) -> None:
+        """A shallow clone has no history to judge."""
+        if self.repo.is_shallow:
+            raise ShallowRepository(
+                "this clone is shallow: it has no history to judge",
+                hint="git fetch --unshallow (in a workflow: fetch-depth: 0)",
+            )
+
+    def steps(self, judged: str | None, to: str) -> Iterator[Step]:
+        """The commits of the trunk from `judged` (not itself) to `to`, as steps of the fold.
+
+        Raises TrunkRewritten where `judged` is no ancestor of `to`. What a merge brought in that has the old tip not
+        as its first parent is one step.
+        """
+        from gitstage.rules.fold import Step
+
+        if judged == to:
+            return
+        if judged is None:
+            # What came before the registry has nothing to judge.
+            first = self.repo.first_touching(joined(self.folder, CONFIGURATION), to)
+            if first is None:
+                return
+            parents = self.repo.commits([first])[first].parents
+            line = self.repo.first_parents(parents[0] if parents else None, to)
+        else:
+            line = self.repo.first_parents(judged, to)
+        if judged is not None and self._first_parent(line) != judged:
+            if not self.repo.is_ancestor(judged, to):
+                raise TrunkRewritten(judged, to)
+            merge = self._first_with(judged, line)
+            note = f"{line[merge][:12]} merged the trunk the other way round: what it brought in is judged as one step"
+            yield Step(line[merge], self.repo.tree(line[merge]), note)
+            line = line[merge + 1 :]
+        for commit in line:
+            yield Step(commit, self.repo.tree(commit))
+
+    def _first_parent(self, line: list[str]) -> str | None:
+        if not line:
+            return None
+        parents = self.repo.commits(line[:1])[line[0]].parents
+        return parents[0] if parents else None
+
+    def _first_with(self, ancestor: str, line: list[str]) -> int:
+        """The index of the oldest commit of a first-parent line that has `ancestor` in its history."""
+        low, high = 0, len(line) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if self.repo.is_ancestor(ancestor, line[middle]):
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    def folded(
+        self, commit: str | None, *, blocked: Callable[[str], str | None] | None = None
+    ) -> tuple[Folded, World]:
+        """The state at `commit` on the trunk: the ledger's, brought up to it in memory, at `now`.
+
+        `blocked` says why the tags of a model cannot be made. Raises TrunkRewritten where the trunk's tip does not
+        continue what was judged.
+        """
+        from dataclasses import replace
+
+        from gitstage.ledger import Folded
+        from gitstage.rules.fold import fold
+
+        if commit is None:
+            return Folded(state=State(clock=self.now)), self.world()
+        self.refuse_shallow()
+        state = self.state
+        until = None
+        if state.judged is not None and not self.repo.is_ancestor(state.judged, commit):
+            if commit == self.tip and not self.repo.is_ancestor(commit, state.judged):
+                raise TrunkRewritten(state.judged, commit)
+            state = self.state_before(commit)
+            until = state.clock
+        if state.clock is not None and state.clock > self.now:
+            self.now = state.clock
+        steps = list(self.steps(state.judged, commit))
+        world = self.world(until=until)
+        if blocked is not None:
+            world = replace(world, blocked=blocked)
+        self._prefetch(state, steps)
+        return fold(state, steps, world), world
+
+    def _prefetch(self, state: State, steps: list[Step]) -> None:
+        """Reads the tags of all models that open things and steps speak of, in one go."""
+        models = {model for item in state.open.values() if (model := getattr(item.thing, "model", None))}
+        before = self.at(state.judged)
+        for step in steps:
+            after = below(step.tree, self.folder)
+            models |= self.models_changed(before, after)
+            before = after
+        self.past.load(models)
+
+    def models_changed(self, before: Snapshot, after: Snapshot) -> set[str]:
+        """The models whose files differ between two states of the registry."""
+        from gitstage.changes import changes_between
+
+        layout = self.identity.layout
+        places = (layout.place(change.path) for change in changes_between(before, after))
+        return {model for place in places if (model := getattr(place.thing, "model", None))}
+
+    def slots_of(self, model: str) -> list[Slot]:
+        return [Slot(model, stage) for stage in self.identity.stages]
+
+
+class TrunkRewritten(GitstageError):
+    """The trunk's judged tip is not in the history of its new tip."""
+
+    exit_code = 1
+
+    def __init__(self, judged: str, to: str) -> None:
+        super().__init__(
+            f"trunk-continues: the commit judged last, {judged[:12]}, is not in the history of {to[:12]}: "
+            "the trunk was rewritten",
+            hint=f"put it back (git push --force-with-lease origin {judged[:12]}:refs/heads/TRUNK), "
+            "or go on knowingly: gitstage tag --rewritten --reason …",
+        )
+
+
+def open_registry(
+    path: str = ".", *, folder: str | None = None, now: datetime | None = None, commit: str | None = None
+) -> Registry:
+    """The registry that a command is about. `folder` names it where a repository holds several.
+
+    `commit` is the commit whose gitstage.yaml says which registry it is (the one checked out unless given).
+    Raises NoRegistry, NotARepository, DocumentError.
+    """
+    repo = Repository.discover(path)
+    found = folder.strip("/") if folder is not None else find_folder(repo)
+    if found == ".":
+        found = ""
+    identity = identity_in(repo, found, commit)
+    registry = Registry(repo, found, identity)
+    if now is not None:
+        registry.now = now
+    return registry
+
+
+def identity_in(repo: Repository, folder: str, commit: str | None = None) -> Identity:
+    """Which registry lies in a folder: as the given commit, the one checked out, or else the trunk says."""
+    problem: GitstageError | None = None
+    for candidate in _candidates(repo, commit):
+        entry = repo.tree(candidate).entry(joined(folder, CONFIGURATION))
+        if entry is None or entry.is_folder:
+            continue
+        try:
+            return identity_of(parse(repo.tree(candidate).read(entry.oid)))
+        except (DocumentError, GitstageError) as error:
+            problem = problem or error
+    if problem is not None:
+        raise problem
+    raise NoRegistry(
+        f"there is no registry in {folder or 'the root of this repository'}",
+        hint="make one with: gitstage init" + (f" {folder}" if folder else ""),
+    )
+
+
+def _candidates(repo: Repository, commit: str | None) -> Iterator[str]:
+    if commit is not None:
+        yield commit
+    head = repo.head().commit
+    if head is not None:
+        yield head
+    for ref in ("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/heads/main", "refs/heads/master"):
+        found = repo.ref(ref)
+        if found is not None:
+            yield found
+
+
+def find_folder(repo: Repository) -> str:
+    """The folder of the one registry that is meant: the nearest above the current folder, else the only one."""
+    head = next(_candidates(repo, None), None)
+    if head is None:
+        raise NoRegistry("this repository has no commit yet, and so no registry", hint="gitstage init")
+    tree = repo.tree(head)
+    above = repo.prefix.strip("/")
+    while True:
+        if tree.entry(joined(above, CONFIGURATION)) is not None:
+            return above
+        if not above:
+            break
+        above = above.rpartition("/")[0]
+    found = list(_folders_with_registry(tree, "", DEEPEST_REGISTRY))
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NoRegistry("there is no registry in this repository", hint="make one with: gitstage init")
+    raise NoRegistry(
+        "this repository holds several registries: " + ", ".join(found),
+        hint=f"name one: gitstage --registry {found[0]} …",
+    )
+
+
+def _folders_with_registry(tree: Snapshot, folder: str, depth: int) -> Iterator[str]:
+    for name, entry in sorted(tree.listing(folder).items()):
+        if entry.mode != FOLDER or name in RECORD_FOLDERS:
+            continue
+        path = joined(folder, name)
+        if tree.entry(joined(path, CONFIGURATION)) is not None:
+            yield path
+        elif depth > 1:
+            yield from _folders_with_registry(tree, path, depth - 1)

@@ -1,0 +1,106 @@
+"""Go back to what served before: an ordinary commit that waits for no gate."""
+
+from __future__ import annotations
+
+from gitstage.errors import GitstageError, NoSuchThing
+from gitstage.layout import Slot
+from gitstage.operations.landing import Outcome, carry_out
+from gitstage.operations.naming import holds
+from gitstage.operations.promote import known_stage, together
+from gitstage.operations.registries import Registry
+from gitstage.plans import Plan, Scene, rollback
+from gitstage.references import reference
+
+
+def run(
+    registry: Registry,
+    text: str | None,
+    *,
+    reason: str,
+    to: str | None = None,
+    change: str | None = None,
+    hold: bool = True,
+    push: bool = False,
+    dry_run: bool = False,
+) -> Outcome:
+    """Rolls a slot, `MODEL@STAGE`, back to the latest earlier version that is not held, or to `to`.
+
+    `change` names a promotion's tag instead: everything that its commit brought into effect is rolled back. What goes
+    out is archived and, with `hold`, held, so that nothing promotes it again until it is unheld.
+    """
+    if not reason.strip():
+        raise GitstageError("a rollback needs a reason", hint="--reason 'false positives since 14:00'")
+    slots = _slots(registry, text, change)
+
+    def planner(scene: Scene) -> Plan:
+        return together(
+            [_planned(scene, slot, to=to, hold=hold, reason=reason) for slot in slots], f"roll back {change}"
+        )
+
+    return carry_out(
+        registry,
+        planner,
+        models={slot.model for slot in slots},
+        push=push,
+        dry_run=dry_run,
+        tags_itself=push,
+    )
+
+
+def _planned(scene: Scene, slot: Slot, *, to: str | None, hold: bool, reason: str) -> Plan:
+    from gitstage.manifest import Hold, canonical_bytes
+
+    held = holds(scene.registry, slot.model)
+    goes = {version for version in (_in_effect(scene, slot), _declared(scene, slot)) if version is not None}
+    bytes_of = {
+        version: canonical_bytes(Hold(model=slot.model, version=version, state="held", reason=reason))
+        for version in goes
+        if hold and version not in held
+    }
+    return rollback(scene, slot, to=to, held=held, holds=bytes_of, reason=reason)
+
+
+def _in_effect(scene: Scene, slot: Slot) -> str | None:
+    last = scene.in_effect(slot)
+    return None if last is None else last.after
+
+
+def _declared(scene: Scene, slot: Slot) -> str | None:
+    found = scene.declared(slot)
+    return None if found is None else found[0]
+
+
+def _slots(registry: Registry, text: str | None, change: str | None) -> list[Slot]:
+    if change is not None:
+        return _changed_by(registry, change)
+    if text is None:
+        raise GitstageError("what is to be rolled back?", hint="gitstage rollback MODEL@STAGE --reason …")
+    ref = reference(text)
+    if ref.name is None:
+        raise GitstageError(f"{text} names no stage", hint=f"gitstage rollback {text}@production --reason …")
+    known_stage(registry, ref.name)
+    return [Slot(ref.model, ref.name)]
+
+
+def _changed_by(registry: Registry, change: str) -> list[Slot]:
+    """The slots that took effect at the commit of one promotion's tag."""
+    ref = registry.identity.tag_ref(change.removeprefix("refs/tags/").removeprefix(registry.identity.tag_prefix))
+    found = registry.repo.ref(ref)
+    if found is None:
+        raise NoSuchThing(f"there is no tag {change}", hint="gitstage log MODEL shows the tags")
+    commit = registry.repo.resolve(ref)
+    registry.past.load(registry.models_changed(registry.at(_parent(registry, commit)), registry.at(commit)))
+    slots = [
+        slot
+        for model in sorted(registry.past.models())
+        for slot in registry.slots_of(model)
+        if any(effect.commit == commit for effect in registry.past.effects(slot))
+    ]
+    if not slots:
+        raise NoSuchThing(f"{change} is no promotion that took effect", hint="gitstage log MODEL shows them")
+    return slots
+
+
+def _parent(registry: Registry, commit: str) -> str | None:
+    parents = registry.repo.commits([commit])[commit].parents
+    return parents[0] if parents else None

@@ -1,0 +1,112 @@
+"""Put into effect what has landed: judge what is new on the trunk and what is open, and tag what passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from gitstage.errors import GitstageError
+from gitstage.findings import Judgement, Verdict
+from gitstage.git import RefMoved
+from gitstage.ledger import Effect, Folded, State
+from gitstage.operations.landing import ATTEMPTS, _again, bring_up_to_date
+from gitstage.operations.past import Alarm
+from gitstage.operations.registries import Registry, TrunkRewritten
+from gitstage.operations.tagging import written
+from gitstage.rules.fold import continued
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagOutcome:
+    """What a run of `tag` did: what took effect, what is open, the tags made, and the tags that do not count."""
+
+    state: State
+    effects: tuple[Effect, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
+    tags: tuple[str, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    notes: tuple[str, ...] = ()
+    pushed: bool = False
+    dry_run: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """1 where something open is refused or a tag is an alarm, 4 where something only waits, else 0."""
+        verdicts = {item.verdict for item in self.state.open.values()}
+        if Verdict.REFUSED in verdicts or self.alarms:
+            return 1
+        return 4 if verdicts else 0
+
+
+def run(
+    registry: Registry, *, dry_run: bool = False, rewritten: bool = False, reason: str | None = None
+) -> TagOutcome:
+    """Folds what has landed on the trunk, tags what passes, and writes the ledger; with a remote, pushes both.
+
+    May run twice, late, and on several machines at once. `rewritten` goes on knowingly after the trunk was rewritten,
+    and needs a `reason`. Raises TrunkRewritten, and what git raises.
+    """
+    if rewritten and not (reason or "").strip():
+        raise GitstageError("--rewritten needs a reason", hint="gitstage tag --rewritten --reason '…'")
+    for _ in range(ATTEMPTS):
+        if registry.remote is not None and not dry_run:
+            bring_up_to_date(registry, ())
+            registry = _again(registry)
+        try:
+            return _once(registry, dry_run=dry_run, rewritten=rewritten, reason=reason)
+        except RefMoved:
+            registry = _again(registry)
+    raise RefMoved(f"somebody else was first, {ATTEMPTS} times", hint="run the command again")
+
+
+def _once(registry: Registry, *, dry_run: bool, rewritten: bool, reason: str | None) -> TagOutcome:
+    if registry.tip is None:
+        raise GitstageError(
+            f"there is no {registry.identity.trunk} yet", hint="the trunk's name stands in gitstage.yaml: trunk:"
+        )
+    folded, note = _folded(registry, registry.tip, rewritten=rewritten)
+    tagged = written(registry, folded, reason=reason if note else None)
+    outcome = TagOutcome(
+        state=folded.state,
+        effects=folded.effects,
+        judgements=folded.judgements,
+        tags=tuple(update.ref for update in tagged.tags),
+        alarms=tuple(registry.past.alarms),
+        notes=(*folded.notes, *([note] if note else [])),
+        dry_run=dry_run,
+    )
+    if dry_run or not tagged.updates:
+        return outcome
+    if registry.remote is None:
+        registry.repo.transact(tagged.updates, reason="gitstage tag")
+        return outcome
+    updates = {update.ref: update.new for update in tagged.tags}
+    if tagged.ledger is not None:
+        updates[registry.identity.ledger_ref] = tagged.ledger.new
+    registry.repo.push(registry.remote, updates)
+    registry.repo.transact(tagged.updates, reason="gitstage tag")
+    return replace(outcome, pushed=True)
+
+
+def _folded(registry: Registry, tip: str, *, rewritten: bool) -> tuple[Folded, str | None]:
+    """What judging everything up to the tip comes to."""
+    blocked = registry.past.blocked
+    try:
+        folded, world = registry.folded(tip, blocked=blocked)
+        return folded, None
+    except TrunkRewritten as error:
+        if not rewritten:
+            raise
+        # What was judged stays judged: the new tip is one step from the last state that passed.
+        from gitstage.rules.fold import Step, fold
+
+        registry.refuse_shallow()
+        step = Step(tip, registry.repo.tree(tip))
+        registry.past.load(_models(registry, tip))
+        world = replace(registry.world(), blocked=blocked)
+        folded = continued(fold(registry.state, [], world), [step], world)
+        return folded, f"went on after a rewritten trunk: {error.message}"
+
+
+def _models(registry: Registry, tip: str) -> Iterable[str]:
+    return registry.models_changed(registry.at(registry.state.judged), registry.at(tip))
