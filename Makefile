@@ -3,6 +3,7 @@
 
 BIN := .venv/bin
 WORKERS ?= auto
+ROUNDS ?= 20
 # Branch coverage, in percent, below which `make test` fails: of core, rules and git room; of everything.
 ROOMS ?= 100
 WHOLE ?= 90
@@ -46,8 +47,10 @@ format: install ## write the code as `make lint` wants it
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
 
-fuzz: install ## the property tests, for longer than a test run has time
-	@$(BIN)/pytest -n $(WORKERS) -m fuzz --hypothesis-profile=fuzz --timeout=0 $(ARGS)
+fuzz: install ## the property tests, ROUNDS times, each time with other examples
+	@for round in $$(seq $(ROUNDS)); do \
+	    env -u CI $(BIN)/pytest -n $(WORKERS) --inline-snapshot=disable -m hypothesis --timeout=0 -q $(ARGS) || exit; \
+	done
 
 bench: install ## the table of costs, with the floors measured in the same run
 	@$(BIN)/python -m benchmarks $(ARGS)
