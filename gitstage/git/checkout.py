@@ -8,19 +8,19 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from gitstage.changes import EXECUTABLE, FILE, FOLDER, LINK, SUBMODULE, Entry, Nothing, Snapshot
 from gitstage.git.environment import Purpose
-from gitstage.git.errors import GitError
+from gitstage.git.errors import GitError, NoSuchRevision
 from gitstage.git.objects import decoded, encoded, object_id
-from gitstage.git.repository import Repository
+from gitstage.git.repository import OWN, Repository
 
-JOURNALS = "gitstage"
 # More paths than this are told apart here: git compares each of them with each name of the index.
 FEW = 64
+UNFINISHED = ".gitstage-unfinished"
+"""What a file is called while it is written, in its own folder; one at a time, because a lock is held."""
 ABSENT = Entry(0, "")
 IN_THE_WAY = Entry(FOLDER, "")
 """What a path holds where a folder lies, or where the way to it is no folder: never what a tree says."""
@@ -45,11 +45,27 @@ class Indexed(NamedTuple):
     skipped: bool
 
 
-@dataclass
 class _Begun:
-    path: Path
-    journal: Journal
-    lock: IO[str]
+    """A journal, and the lock on it: as long as that is held, somebody is at work. It goes with its process."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self.journal: Journal | None = None
+        self._descriptor = descriptor
+
+    def locked(self) -> bool:
+        """Take the lock; whether it could be had."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def forget(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
 
 
 class Checkout:
@@ -58,8 +74,10 @@ class Checkout:
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
         self._top = repo.work_tree
-        self._folder = repo.git_dir / JOURNALS
+        self._folder = repo.git_dir / OWN
         self._begun: list[_Begun] = []
+        self._seen: Mapping[str, Indexed] = {}
+        self._asked: frozenset[str] = frozenset()
 
     def local_edits(self, paths: Iterable[str], commit: str | None) -> list[str]:
         """Those of `paths` at which index or work tree are not as in `commit`, or something unknown to git lies."""
@@ -67,27 +85,29 @@ class Checkout:
             return []
         wanted = sorted(set(paths))
         tree = self._tree(commit)
-        index = self._index(wanted)
-        return [path for path in wanted if not self._is_clean(path, _at(tree, path), index.get(path))]
+        self._seen = self._index(wanted)
+        self._asked = frozenset(wanted)
+        return [path for path in wanted if not self._is_clean(path, _at(tree, path), self._seen.get(path))]
 
     def begin(self, old: str | None, new: str, paths: Iterable[str]) -> None:
-        """Write down, before the branch moves from `old` to `new`, that these paths are to follow it."""
+        """Write down, before the branch moves from `old` to `new`, that these paths are to follow it.
+
+        Paths that `local_edits` has looked at are taken to be as it saw them.
+        """
         if self._top is None:
             return
         wanted = sorted(set(paths))
-        skipped = [path for path, held in self._index(wanted).items() if held.skipped]
-        journal = Journal(old, new, tuple(wanted), tuple(skipped))
-        self._folder.mkdir(exist_ok=True)
-        number = len(self._begun)
-        path = self._folder / f"checkout-{os.getpid()}-{number}.json"
-        unfinished = path.with_suffix(".new")
-        lock = unfinished.open("w", encoding="ascii")
-        # Held until this process ends, however it ends: nobody else takes up what is still being done.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        json.dump(journal._asdict(), lock)
-        lock.flush()
-        unfinished.rename(path)
-        self._begun.append(_Begun(path, journal, lock))
+        index = self._seen if self._asked.issuperset(wanted) else self._index(wanted)
+        skipped = [path for path in wanted if path in index and index[path].skipped]
+        with self._alone():
+            path = self._folder / f"checkout-{os.urandom(8).hex()}.json"
+            unfinished = path.with_suffix(".new")
+            begun = _Begun(path, os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
+            begun.locked()
+            begun.journal = Journal(old, new, tuple(wanted), tuple(skipped))
+            unfinished.write_text(json.dumps(begun.journal._asdict()), encoding="ascii")
+            unfinished.rename(path)
+        self._begun.append(begun)
 
     def finish(self) -> list[str]:
         """Let the paths of every checkout that was begun, here or by a process that died, follow the branch.
@@ -95,54 +115,52 @@ class Checkout:
         A checkout whose branch did not move is forgotten. Says which paths were left alone, because the user had
         changed them.
         """
-        if self._top is None or not self._folder.is_dir():
+        if self._top is None or not (self._begun or any(self._folder.glob("checkout-*"))):
             return []
+        left: set[str] = set()
         with self._alone():
-            left: set[str] = set()
             for begun in [*self._orphans(), *self._begun]:
-                left.update(self._followed(begun.journal))
-                begun.path.unlink(missing_ok=True)
-                begun.lock.close()
+                if begun.journal is not None:
+                    left.update(self._followed(begun.journal))
+                begun.forget()
             self._begun.clear()
-            return sorted(left)
+        return sorted(left)
 
     # Journals
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        with (self._folder / "checkout.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        """One process at a time looks at journals or touches the work tree."""
+        try:
+            self._folder.mkdir(exist_ok=True)
+            with (self._folder / "checkout.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise GitError(
+                f"index and work tree could not follow the branch: {error}",
+                hint="put that right; the next gitstage command that changes something completes it",
+            ) from error
 
     def _orphans(self) -> Iterator[_Begun]:
         """The checkouts of processes that are no more, the oldest first."""
         mine = {begun.path for begun in self._begun}
-        for path in sorted(self._folder.glob("checkout-*"), key=_age):
-            if path in mine:
-                continue
-            with suppress(FileNotFoundError):
-                lock = path.open("r+", encoding="ascii")
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    lock.close()
-                    continue
-                journal = _journal(lock.read()) if path.suffix == ".json" else None
-                if journal is None:
-                    path.unlink(missing_ok=True)
-                    lock.close()
-                else:
-                    yield _Begun(path, journal, lock)
+        found = [path for path in self._folder.glob("checkout-*") if path not in mine]
+        for path in sorted(found, key=lambda path: path.stat().st_mtime_ns):
+            begun = _Begun(path, os.open(path, os.O_RDWR))
+            if begun.locked():
+                begun.journal = _journal(path.read_text(encoding="ascii"))
+                yield begun
 
     def _followed(self, journal: Journal) -> list[str]:
-        head = self._repo.head().commit
-        if head is None or not self._contains(head, journal.new):
+        try:
+            head = self._repo.resolve("HEAD")
+        except NoSuchRevision:
+            return []
+        if head != journal.new and self._repo.unreachable([journal.new], head):
             return []
         known = [self._tree(journal.old), self._tree(journal.new)]
         return self._follow(journal, self._tree(head), known)
-
-    def _contains(self, head: str, commit: str) -> bool:
-        return head == commit or not self._repo.unreachable([commit], head)
 
     def _follow(self, journal: Journal, target: Snapshot, known: Sequence[Snapshot]) -> list[str]:
         index = self._index(journal.paths)
@@ -151,6 +169,7 @@ class Checkout:
         for path in journal.paths:
             entry = _at(target, path)
             states = {entry, *(_at(tree, path) for tree in known)}
+            self._sweep(path)
             held = index.get(path)
             now = held.entry if held is not None else ABSENT
             if now in states and now != entry:
@@ -164,7 +183,7 @@ class Checkout:
 
     def _index(self, paths: Sequence[str]) -> dict[str, Indexed]:
         specs = paths if len(paths) <= FEW else ()
-        answer = self._repo.processes.run("--literal-pathspecs", "ls-files", "-s", "-t", "-z", "--", *specs)
+        answer = self._repo.processes.run("ls-files", "-s", "-t", "-z", "--", *specs, options=("--literal-pathspecs",))
         wanted = set(paths)
         held: dict[str, Indexed] = {}
         for row in answer.out.split(b"\0")[:-1]:
@@ -207,11 +226,13 @@ class Checkout:
         return self._same(there, entry) or (held is not None and held.skipped and there == ABSENT)
 
     def _same(self, there: Entry, entry: Entry) -> bool:
+        if there == entry:
+            return True
         if entry.mode == SUBMODULE:
             return there in (ABSENT, IN_THE_WAY)
-        if self._repo.config("core.filemode") == "false" and {there.mode, entry.mode} == {FILE, EXECUTABLE}:
-            return there.oid == entry.oid
-        return there == entry
+        if there.oid != entry.oid or {there.mode, entry.mode} != {FILE, EXECUTABLE}:
+            return False
+        return self._repo.config("core.filemode") == "false"
 
     def _lies(self, path: str) -> Entry:
         """What lies in the work tree, read without following links: as an entry, ABSENT, or IN_THE_WAY."""
@@ -222,6 +243,11 @@ class Checkout:
             return ABSENT
         except NotADirectoryError:
             return IN_THE_WAY
+
+    def _sweep(self, path: str) -> None:
+        """Remove what a process that died while it wrote has left beside `path`."""
+        with suppress(FileNotFoundError, NotADirectoryError), self._parent(path) as (folder, _):
+            os.unlink(UNFINISHED, dir_fd=folder)
 
     def _put(self, path: str, entry: Entry, states: set[Entry], *, skipped: bool) -> bool:
         """Bring one path of the work tree to `entry` if it is in one of `states`; whether it is there now."""
@@ -293,27 +319,17 @@ def _lying(folder: int, name: str) -> Entry:
 
 def _written(folder: int, name: str, mode: int, data: bytes) -> None:
     """Put a file or link in place as a whole: whoever reads finds the old one or the new one."""
-    unfinished = f".gitstage-{os.getpid()}.new"
-    with suppress(FileNotFoundError):
-        os.unlink(unfinished, dir_fd=folder)
     if mode == LINK:
-        os.symlink(data, unfinished, dir_fd=folder)
+        os.symlink(data, UNFINISHED, dir_fd=folder)
     else:
         permissions = 0o777 if mode == EXECUTABLE else 0o666
-        with open(unfinished, "xb", opener=_opener(folder, permissions)) as file:
+        with open(UNFINISHED, "xb", opener=_opener(folder, permissions)) as file:
             file.write(data)
-    os.rename(unfinished, name, src_dir_fd=folder, dst_dir_fd=folder)
+    os.rename(UNFINISHED, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def _opener(folder: int, permissions: int = 0o666) -> Callable[[str, int], int]:
     return lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, permissions, dir_fd=folder)
-
-
-def _age(path: Path) -> tuple[int, str]:
-    try:
-        return path.stat().st_mtime_ns, path.name
-    except FileNotFoundError:
-        return 0, path.name
 
 
 def _journal(text: str) -> Journal | None:

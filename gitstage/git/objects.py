@@ -20,6 +20,17 @@ from gitstage.git.errors import GitError
 OBJECT_ID = re.compile(r"[0-9a-f]{40}\Z")
 TREE_ENTRY = re.compile(rb"([0-7]{5,6}) ([^\0/]+)\0(.{20})", re.DOTALL)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+COMMIT = re.compile(
+    rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)"
+    rb"author ([^\n]*>)[^\n>]*\ncommitter [^\n]*> ?(-?[0-9]*)[^\n>]*\n((?:[^\n]+\n)*)(?:\n|\Z)"
+)
+TAG = re.compile(
+    rb"object ([0-9a-f]{40})\ntype ([a-z]+)\ntag [^\n]*\n"
+    rb"(?:tagger [^\n]*> ?(-?[0-9]*)[^\n>]*\n)?(?:[^\n]+\n)*(?:\n|\Z)"
+)
+ENCODING = re.compile(rb"^encoding (\S+)$", re.MULTILINE)
+FIRST_MOMENT, LAST_MOMENT = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+FSCK = "git fsck says what is wrong"
 PACK_TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 SIGNATURE = re.compile(r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----$", re.MULTILINE)
 
@@ -78,12 +89,14 @@ def object_id(kind: str, data: bytes) -> str:
     return hashlib.sha1(b"%s %d\0" % (kind.encode(), len(data)) + data, usedforsecurity=False).hexdigest()
 
 
-def moment(seconds: str) -> datetime:
-    """A unix time as a UTC moment. One that no calendar holds becomes the last one that fits."""
+def moment(seconds: bytes) -> datetime:
+    """A unix time as a UTC moment; the epoch where there is none, the first or last moment where no calendar holds it."""
     try:
         return EPOCH + timedelta(seconds=int(seconds))
+    except ValueError:
+        return EPOCH
     except OverflowError:
-        return datetime.max.replace(tzinfo=UTC)
+        return FIRST_MOMENT if seconds.startswith(b"-") else LAST_MOMENT
 
 
 def parsed_tree(data: bytes, oid: str) -> Mapping[str, Entry]:
@@ -91,7 +104,7 @@ def parsed_tree(data: bytes, oid: str) -> Mapping[str, Entry]:
     found = TREE_ENTRY.findall(data)
     entries = {decoded(name): Entry(int(mode, 8), raw.hex()) for mode, name, raw in found}
     if len(entries) != len(found) or sum(len(mode) + len(name) + 22 for mode, name, _ in found) != len(data):
-        raise GitError(f"tree {oid} is broken", hint="git fsck says what is wrong")
+        raise GitError(f"tree {oid} is broken", hint=FSCK)
     return MappingProxyType(entries)
 
 
@@ -104,35 +117,36 @@ def tree_bytes(entries: Mapping[str, Entry]) -> bytes:
 
 def parsed_commit(oid: str, data: bytes) -> Commit:
     """A commit object taken apart."""
-    headers, message = _headers(data)
-    try:
-        _, seconds = _person(headers["committer"][0])
-        return Commit(
-            id=oid,
-            tree=headers["tree"][0],
-            parents=tuple(headers.get("parent", ())),
-            author=_person(headers["author"][0])[0],
-            committed=moment(seconds),
-            message=message,
-        )
-    except (KeyError, ValueError) as error:
-        raise GitError(f"commit {oid} is broken", hint="git fsck says what is wrong") from error
+    found = COMMIT.match(data)
+    if found is None:
+        raise GitError(f"commit {oid} is broken", hint=FSCK)
+    tree, parents, author, seconds, more = found.groups()
+    encoding = ENCODING.search(more)
+    return Commit(
+        id=oid,
+        tree=tree.decode(),
+        parents=tuple(parents.decode().split()[1::2]),
+        author=decoded(author),
+        committed=moment(seconds),
+        message=_message(data[found.end() :], encoding[1].decode("ascii", "replace") if encoding else "utf-8"),
+    )
 
 
 def parsed_tag(ref: str, oid: str, data: bytes) -> tuple[Tag, str]:
     """An annotated tag object taken apart, and the kind of what it points at; its `target` may be a tag again."""
-    headers, message = _headers(data)
-    try:
-        target, kind = headers["object"][0], headers["type"][0]
-        tagger = headers.get("tagger")
-        tagged = moment(_person(tagger[0])[1]) if tagger else None
-    except (KeyError, ValueError) as error:
-        raise GitError(f"tag object {oid} is broken", hint="git fsck says what is wrong") from error
-    return Tag(ref, oid, "tag", target, without_signature(message), tagged), kind
+    found = TAG.match(data)
+    if found is None:
+        raise GitError(f"tag object {oid} is broken", hint=FSCK)
+    target, kind, seconds = found.groups()
+    message = without_signature(_message(data[found.end() :], "utf-8"))
+    tagged = None if seconds is None else moment(seconds)
+    return Tag(ref, oid, "tag", target.decode(), message, tagged), kind.decode()
 
 
 def without_signature(message: str) -> str:
     """A tag's text up to its signature, which git looks for from the end."""
+    if "-----BEGIN " not in message:
+        return message
     starts = [found.start() for found in SIGNATURE.finditer(message)]
     return message[: starts[-1]] if starts else message
 
@@ -171,26 +185,8 @@ def _text(message: str) -> str:
     return message.replace("\0", "").rstrip("\n") + "\n"
 
 
-def _headers(data: bytes) -> tuple[dict[str, list[str]], str]:
-    """The headers of a commit or tag, and its message. Lines that go on (signatures) are left out."""
-    head, _, body = data.partition(b"\n\n")
-    headers: dict[str, list[str]] = {}
-    for line in head.split(b"\n"):
-        if not line.startswith(b" "):
-            name, _, value = line.partition(b" ")
-            headers.setdefault(decoded(name), []).append(decoded(value))
-    return headers, _message(body, headers.get("encoding", ["utf-8"])[0])
-
-
 def _message(body: bytes, encoding: str) -> str:
     try:
         return body.decode(encoding)
     except (LookupError, ValueError):
         return decoded(body)
-
-
-def _person(line: str) -> tuple[str, str]:
-    """`Name <mail>` and the seconds of an `author`, `committer` or `tagger` line."""
-    who, end, when = line.rpartition(">")
-    seconds, _, _ = when.strip().partition(" ")
-    return who + end, str(int(seconds or "0"))

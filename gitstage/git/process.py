@@ -29,6 +29,7 @@ WATCHERS: list[Watcher] = []
 For tests, which count processes, or kill this one between two of them.
 """
 
+INSTALL = "install git 2.39 or newer"
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
 
@@ -58,14 +59,17 @@ class Processes:
     def run(
         self,
         *arguments: str,
+        options: Sequence[str] = (),
         stdin: bytes = b"",
         purpose: Purpose = Purpose.READING,
         accept: Sequence[int] = (0,),
-        variables: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Run git to its end. A status not in `accept` raises GitError with what git said."""
+        """Run git to its end; `options` stand before the subcommand.
+
+        A status not in `accept` raises GitError with what git said.
+        """
         self._watch("before", arguments)
-        process = self._start(arguments, purpose, variables or {})
+        process = self._start([*options, *arguments], purpose)
         out, err = process.communicate(stdin)
         answer = Answer(process.returncode, out, cleaned(err))
         self._watch("after", arguments)
@@ -76,14 +80,18 @@ class Processes:
     def keep(self, *arguments: str) -> git.Git.AutoInterrupt:
         """Start a git process that reads, and answers until it is let go of."""
         self._watch("before", arguments)
-        process = self._start(arguments, Purpose.READING, {})
+        process = self._start(arguments, Purpose.READING)
         self._watch("after", arguments)
         return process
 
-    def _start(self, arguments: Sequence[str], purpose: Purpose, variables: Mapping[str, str]) -> git.Git.AutoInterrupt:
-        from git import Git, GitCommandNotFound
+    def _start(self, arguments: Sequence[str], purpose: Purpose) -> git.Git.AutoInterrupt:
+        try:
+            # Takes longer than everything else that starts up, and starts git itself to see that it is there.
+            from git import Git, GitCommandNotFound
+        except ImportError as error:
+            raise GitError("git is not installed, or not on the PATH", hint=INSTALL) from error
 
-        added = {**fixed(purpose), **self._variables, **variables}
+        added = {**fixed(purpose), **self._variables}
         dropped = [name for name in os.environ if name not in added and not passes(name, purpose)]
         hooks = NO_HOOKS if purpose is Purpose.READING else ()
         command = [Git.GIT_PYTHON_GIT_EXECUTABLE or "git", *OPTIONS, *hooks, *self._options, *arguments]
@@ -93,7 +101,7 @@ class Processes:
         try:
             return Git().execute(command, istream=PIPE, as_process=True, env=added)
         except GitCommandNotFound as error:
-            raise GitError("git is not installed, or not on the PATH", hint="install git 2.39 or newer") from error
+            raise GitError("git is not installed, or not on the PATH", hint=INSTALL) from error
 
     @staticmethod
     def _watch(moment: str, arguments: Sequence[str]) -> None:

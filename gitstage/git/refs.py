@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gitstage.git.environment import Purpose
 from gitstage.git.errors import GitError, RefMoved
-from gitstage.git.objects import Tag, decoded, encoded, parsed_tag
+from gitstage.git.objects import FSCK, Tag, decoded, encoded, parsed_tag
 from gitstage.git.process import Processes
 from gitstage.git.store import ObjectStore
 
@@ -72,7 +72,7 @@ def tags(processes: Processes, store: ObjectStore, prefixes: Sequence[str]) -> l
             found.append(Tag(name, oid, kind, oid, "", None))
             continue
         if oid not in annotated:
-            raise GitError(f"tag object {oid} of {name} is missing", hint="git fsck says what is wrong")
+            raise GitError(f"tag object {oid} of {name} is missing", hint=FSCK)
         tag, target_kind = parsed_tag(name, oid, annotated[oid].data)
         if target_kind == "tag":
             nested.append(len(found))
@@ -100,13 +100,17 @@ def transact(processes: Processes, updates: Iterable[RefUpdate], reason: str) ->
             words.append(b"update %s\0%s\0%s" % (encoded(update.ref), update.new.encode(), update.old.encode()))
     stdin = b"\0".join([*words, b"prepare", b"commit", b""])
     answer = processes.run(
+        "update-ref",
+        "-m",
+        " ".join(reason.split()),
+        "--stdin",
+        "-z",
         # Long enough for another writer to be done with a ref, as git waits for packed-refs.
-        "-c", "core.filesRefLockTimeout=1000",
-        "update-ref", "-m", " ".join(reason.split()), "--stdin", "-z",
+        options=("-c", "core.filesRefLockTimeout=1000"),
         stdin=stdin,
         purpose=Purpose.WRITING,
         accept=(0, 1, 128),
-    )  # fmt: skip
+    )
     if answer.status == 0 and b"commit: ok" in answer.out.splitlines():
         return
     said = answer.err or "git update-ref did not say that it is done"

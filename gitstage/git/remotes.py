@@ -18,13 +18,29 @@ FIRST = re.compile(
 """Why git, here or there, rejects a ref that somebody else has moved or made meanwhile."""
 IN_TRANSACTION = re.compile(r"transaction failed|failed to update ref|cannot lock ref")
 """What a remote says about a ref when its own transaction failed; why, is among the lines that it printed."""
-FETCH = ("fetch", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--no-auto-maintenance", "--quiet")
+FETCH = (
+    "fetch",
+    "--no-tags",
+    # Where the user's configuration prunes, tags that are not pushed yet would go.
+    "--no-prune",
+    "--no-prune-tags",
+    "--no-write-fetch-head",
+    "--recurse-submodules=no",
+    "--no-auto-maintenance",
+    "--quiet",
+)
 
 
 def fetch(processes: Processes, remote: str, refspecs: Sequence[str]) -> None:
     """Fetch exactly `refspecs`. A ref that the remote does not have raises NoSuchRevision."""
     answer = processes.run(
-        *NO_HOOKS, *FETCH, "--end-of-options", remote, *refspecs, purpose=Purpose.TRANSPORT, accept=(0, 1, 128)
+        *FETCH,
+        "--end-of-options",
+        remote,
+        *refspecs,
+        options=NO_HOOKS,
+        purpose=Purpose.TRANSPORT,
+        accept=(0, 1, 128),
     )
     if answer.status == 0:
         return
@@ -35,10 +51,17 @@ def fetch(processes: Processes, remote: str, refspecs: Sequence[str]) -> None:
 
 
 def fetch_objects(processes: Processes, remote: str, oids: Sequence[str]) -> None:
-    """Bring objects that a partial clone lacks, in one request."""
-    options = ("-c", "fetch.negotiationAlgorithm=noop", *NO_HOOKS, *FETCH, "--filter=blob:none", "--stdin")
-    stdin = "".join(f"{oid}\n" for oid in oids).encode()
-    processes.run(*options, "--end-of-options", remote, stdin=stdin, purpose=Purpose.TRANSPORT)
+    """Bring objects that a partial clone lacks, in one request, as git itself asks for them."""
+    processes.run(
+        *FETCH,
+        "--filter=blob:none",
+        "--stdin",
+        "--end-of-options",
+        remote,
+        options=(*NO_HOOKS, "-c", "fetch.negotiationAlgorithm=noop"),
+        stdin="".join(f"{oid}\n" for oid in oids).encode(),
+        purpose=Purpose.TRANSPORT,
+    )
 
 
 def push(processes: Processes, remote: str, updates: Mapping[str, str]) -> None:

@@ -26,7 +26,7 @@ from gitstage.git.objects import Commit, Tag, commit_bytes, encoded, is_object_i
 from gitstage.git.process import Processes
 from gitstage.git.refs import RefUpdate
 from gitstage.git.store import ObjectStore, Promised, Reader
-from gitstage.git.trees import Listings, Tree, edited
+from gitstage.git.trees import Listings, Tree, edited, listed_row
 
 OWN = "gitstage"
 """The folder of a git directory in which gitstage keeps what is its own."""
@@ -163,6 +163,13 @@ class Repository:
         """The root tree of a commit."""
         return Tree(self._tree_of(commit), self._store, self._listings)
 
+    def listed(self, commit: str, paths: Sequence[str]) -> list[tuple[str, Entry]]:
+        """What lies below `paths` at a commit, folders left out, by one `ls-tree`; paths that are not there are left out."""
+        answer = self.processes.run(
+            "ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths, options=("--literal-pathspecs",)
+        )
+        return [listed_row(row) for row in answer.out.split(b"\0")[:-1]]
+
     def read(self, oid: str) -> bytes:
         """The bytes of one blob."""
         return self._store.read(oid, "blob")
@@ -190,9 +197,8 @@ class Repository:
     def first_touching(self, path: str, to: str) -> str | None:
         """The oldest commit on the first-parent line of `to` that changed what lies at `path`."""
         self._needs_history()
-        answer = self.processes.run(
-            "--literal-pathspecs", "rev-list", "--first-parent", "--reverse", "--end-of-options", to, "--", path
-        )
+        words = ("rev-list", "--first-parent", "--reverse", "--end-of-options", to, "--", path)
+        answer = self.processes.run(*words, options=("--literal-pathspecs",))
         found = answer.out.decode().split()
         return found[0] if found else None
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import IO, TYPE_CHECKING, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 from gitstage.git.environment import Purpose
 from gitstage.git.errors import GitError, NoSuchRevision
-from gitstage.git.objects import Object, is_object_id, object_id, pack
-from gitstage.git.process import Processes
+from gitstage.git.objects import FSCK, Object, is_object_id, object_id, pack
+from gitstage.git.process import Processes, cleaned
 
 if TYPE_CHECKING:
     import git
+
+Found = TypeVar("Found")
 
 # Requests that are sent before their answers are read. They fit a pipe of 16 KiB, so neither side waits for the other.
 AHEAD = 8192
@@ -47,8 +50,7 @@ class Reader:
     def close(self) -> None:
         """End the process. The next question starts another one."""
         if self._process is not None:
-            process, self._process = self._process, None
-            process.communicate()
+            self._last_words(self._process)
 
     def _asked(self, command: bytes, names: Sequence[str]) -> Iterator[tuple[Header | None, bytes]]:
         lines = [b"%s %s\n" % (command, name.encode("utf-8", "surrogateescape")) for name in names]
@@ -58,100 +60,124 @@ class Reader:
             while end < len(lines) and size + len(lines[end]) <= AHEAD:
                 size += len(lines[end])
                 end += 1
-            answers = [self._answer(command == b"contents") for _ in self._sent(lines[at:end])]
-            yield from answers
+            yield from self._answers(lines[at:end], with_contents=command == b"contents")
             at = end
 
-    def _sent(self, lines: Sequence[bytes]) -> Sequence[bytes]:
+    def _answers(self, requests: Sequence[bytes], *, with_contents: bool) -> list[tuple[Header | None, bytes]]:
         if self._process is None:
             self._process = self._processes.keep("cat-file", "--batch-command")
-        requests = cast("IO[bytes]", self._process.stdin)
+            os.set_blocking(self._process.stderr.fileno(), False)
+        process = self._process
         try:
-            requests.write(b"".join(lines))
-            requests.flush()
-        except BrokenPipeError:
-            raise self._ended() from None
-        return lines
+            process.stdin.write(b"".join(requests))
+            process.stdin.flush()
+            answers = [_answer(process.stdout, with_contents=with_contents) for _ in requests]
+        except (BrokenPipeError, EOFError):
+            raise GitError(self._last_words(process) or "git cat-file ended unexpectedly", hint=FSCK) from None
+        except BaseException:
+            # Interrupted: the answers that were not read would be taken for those to the next questions.
+            self._process = None
+            raise
+        # What git says beside an answer waits in a pipe that must not fill up.
+        said = cleaned(process.stderr.read() or b"")
+        if said and any(header is None for header, _ in answers):
+            raise GitError(said)
+        return answers
 
-    def _answer(self, with_contents: bool) -> tuple[Header | None, bytes]:
-        assert self._process is not None
-        answers = cast("IO[bytes]", self._process.stdout)
-        line = answers.readline()
-        if not line:
-            raise self._ended()
-        # The last two words: the name that was asked for, which may hold spaces, comes back where nothing is found.
-        words = line.split()
-        if len(words) != 3 or not words[2].isdigit():
-            return None, b""
-        header = Header(words[0].decode(), words[1].decode(), int(words[2]))
-        if not with_contents:
-            return header, b""
-        data = answers.read(header.size + 1)
-        if len(data) != header.size + 1:
-            raise self._ended()
-        return header, data[:-1]
-
-    def _ended(self) -> GitError:
-        assert self._process is not None
-        from gitstage.git.process import cleaned
-
-        said = cleaned(cast("IO[bytes]", self._process.stderr).read())
+    def _last_words(self, process: git.Git.AutoInterrupt) -> str:
         self._process = None
-        return GitError(said or "git cat-file ended unexpectedly", hint="git fsck says what is wrong")
+        _, said = process.communicate()
+        return cleaned(said)
+
+
+def _answer(answers: IO[bytes], *, with_contents: bool) -> tuple[Header | None, bytes]:
+    # Of a name that means nothing git says the name, which may hold spaces, and a word.
+    words = _whole(answers.readline(), 1).split()
+    if len(words) != 3 or not words[2].isdigit():
+        return None, b""
+    header = Header(words[0].decode(), words[1].decode(), int(words[2]))
+    if not with_contents:
+        return header, b""
+    return header, _whole(answers.read(header.size + 1), header.size + 1)[:-1]
+
+
+def _whole(read: bytes, size: int) -> bytes:
+    if len(read) < size:
+        raise EOFError
+    return read
+
+
+class Promised(NamedTuple):
+    """How a partial clone is read: by a process that fetches nothing by itself, and objects in one request."""
+
+    reader: Reader
+    fetch: Callable[[Sequence[str]], None]
 
 
 class ObjectStore:
     """Reads and writes objects. What is written stays in memory, readable, until `flush` hands it to git in one process.
 
-    `fetched` is called with ids that a partial clone lacks, and brings them here; None where nothing can.
+    `promised` is asked when an object is missing, and says how to get it: None where this is no partial clone.
     """
 
-    def __init__(
-        self, processes: Processes, reader: Reader, fetched: Callable[[Sequence[str]], None] | None = None
-    ) -> None:
+    def __init__(self, processes: Processes, reader: Reader, promised: Callable[[], Promised | None]) -> None:
         self._processes = processes
         self._reader = reader
-        self._fetched = fetched
+        self._promised = promised
         self._pending: dict[str, Object] = {}
 
     def read(self, oid: str, kind: str | None = None) -> bytes:
         """The bytes of one object (of that kind, where one is named)."""
         found = self.read_many([oid]).get(oid)
         if found is None:
-            raise NoSuchRevision(f"object {oid} is not in this repository")
+            raise NoSuchRevision(f"object {oid!r} is not in this repository")
         if kind is not None and found.kind != kind:
             raise NoSuchRevision(f"object {oid} is a {found.kind}, not a {kind}")
         return found.data
 
     def read_many(self, oids: Iterable[str]) -> dict[str, Object]:
         """Objects by their ids; ids of which there is none are left out."""
-        wanted = [oid for oid in dict.fromkeys(oids) if oid not in self._pending]
-        found = self._present(wanted)
-        if self._fetched is not None:
-            missing = [oid for oid in wanted if oid not in found and is_object_id(oid)]
-            if missing:
-                self._fetched(missing)
-                found.update(self._present(missing))
-        return {**{oid: self._pending[oid] for oid in oids if oid in self._pending}, **found}
+        wanted = list(dict.fromkeys(oids))
+        read = self._asked(wanted, lambda reader, names: list(reader.contents(names)))
+        found = {header.oid: Object(header.kind, data) for header, data in read}
+        return {**found, **{oid: self._pending[oid] for oid in wanted if oid in self._pending}}
 
     def header(self, oid: str) -> Header:
         """Kind and size of one object."""
         if oid in self._pending:
             return Header(oid, self._pending[oid].kind, len(self._pending[oid].data))
-        found = next(self._reader.headers([_checked(oid)]))
-        if found is None and self._fetched is not None:
-            self._fetched([oid])
-            found = next(self._reader.headers([oid]))
-        if found is None:
-            raise NoSuchRevision(f"object {oid} is not in this repository")
-        return found
+        found = self._asked([oid], lambda reader, names: list(reader.headers(names)))
+        if not found:
+            raise NoSuchRevision(f"object {oid!r} is not in this repository")
+        return found[0]
 
-    def kinds(self, oids: Iterable[str]) -> dict[str, str]:
-        """The kinds of those objects that are here. Nothing is fetched."""
-        wanted = list(dict.fromkeys(oids))
-        asked = [oid for oid in wanted if oid not in self._pending and is_object_id(oid)]
-        found = {header.oid: header.kind for header in self._reader.headers(asked) if header is not None}
-        return {**found, **{oid: self._pending[oid].kind for oid in wanted if oid in self._pending}}
+    def commits_among(self, oids: Iterable[str]) -> set[str]:
+        """Those ids that are of commits that are here."""
+        wanted = {oid for oid in oids if is_object_id(oid)}
+        written = {oid for oid in wanted & self._pending.keys() if self._pending[oid].kind == "commit"}
+        found = self._reader.headers(sorted(wanted - written))
+        return written | {header.oid for header in found if header is not None and header.kind == "commit"}
+
+    def _asked(self, oids: Sequence[str], ask: Callable[[Reader, Sequence[str]], list[Found | None]]) -> list[Found]:
+        wanted = [oid for oid in oids if oid not in self._pending and is_object_id(oid)]
+        try:
+            answers = ask(self._reader, wanted)
+        except GitError:
+            # In a partial clone git 2.39 ends when it may not fetch what is missing.
+            if self._promised() is None:
+                raise
+            answers = [None for _ in wanted]
+        missing = [oid for oid, answer in zip(wanted, answers, strict=True) if answer is None]
+        found = [answer for answer in answers if answer is not None]
+        promised = self._promised() if missing else None
+        if promised is None:
+            return found
+        here = ask(promised.reader, missing)
+        lacking = [oid for oid, answer in zip(missing, here, strict=True) if answer is None]
+        if lacking:
+            promised.fetch(lacking)
+            here += ask(promised.reader, lacking)
+        return found + [answer for answer in here if answer is not None]
 
     def write(self, kind: str, data: bytes) -> str:
         """Keep an object to be written, and say its id."""
@@ -169,14 +195,3 @@ class ObjectStore:
         else:
             self._processes.run("index-pack", "--stdin", stdin=pack(objects), purpose=Purpose.WRITING)
         self._pending.clear()
-
-    def _present(self, oids: Sequence[str]) -> dict[str, Object]:
-        asked = [oid for oid in oids if is_object_id(oid)]
-        found = self._reader.contents(asked)
-        return {answer[0].oid: Object(answer[0].kind, answer[1]) for answer in found if answer is not None}
-
-
-def _checked(oid: str) -> str:
-    if not is_object_id(oid):
-        raise NoSuchRevision(f"{oid!r} is not an object id")
-    return oid

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from gitstage.changes import FOLDER, Entry, Nothing, Snapshot, joined
 from gitstage.git.errors import GitError, NoSuchRevision
-from gitstage.git.objects import parsed_tree, tree_bytes
+from gitstage.git.objects import decoded, parsed_tree, tree_bytes
 from gitstage.git.store import ObjectStore
 
 EMPTY: Mapping[str, Entry] = MappingProxyType({})
@@ -152,3 +152,10 @@ def _check_path(path: str) -> None:
 def _check_entry(path: str, entry: Entry | None) -> None:
     if entry is not None and len(entry.oid) != 40:
         raise NoSuchRevision(f"{entry.oid!r}, which should lie at {path!r}, is not an object id")
+
+
+def listed_row(row: bytes) -> tuple[str, Entry]:
+    """One row of `ls-tree -z`: `mode kind id`, a tab, the path."""
+    meta, _, path = row.partition(b"\t")
+    mode, _, oid = meta.split(b" ")
+    return decoded(path), Entry(int(mode, 8), oid.decode())
