@@ -1,8 +1,9 @@
 """The form of a registry's documents: strict YAML in, canonical YAML out.
 
-What is read is a small, safe part of YAML: mappings, sequences, text, numbers, true and false. What different readers of
-YAML understand differently (`NO`, `010`, `1:20`, `1e-5`) is refused rather than guessed. What is written is the one canonical form of a value, specified in docs/reference/manifest.md; it belongs to `gitstage/v1`, is written by the few
-functions below and by no library, and must never change.
+What is read is a small, safe part of YAML: mappings, sequences, text, numbers, true and false. What readers of YAML
+understand differently (`NO`, `010`, `1:20`, `1e-5`) is refused rather than guessed. What is written is the one canonical
+form of a value, specified in docs/reference/manifest.md; it belongs to `gitstage/v1`, is written by the few functions
+below and by no library, and must never change.
 """
 
 from __future__ import annotations
@@ -10,13 +11,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn
 
 from gitstage.errors import GitstageError
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
@@ -85,6 +84,7 @@ UNREADABLE = re.compile(f"[{_UNREADABLE}]|\r(?!\n)")
 """What may stand nowhere in a document, not even in a comment; in text it is written as an escape."""
 HIDDEN = re.compile(f"[{_UNREADABLE}{_INVISIBLE}]")
 """What does not show, or shows as something else: the canonical form writes it as an escape, and no name has it."""
+_HALF = re.compile("[\ud800-\udfff]")
 
 # Plain scalars.
 
@@ -94,7 +94,7 @@ _NOT_TEXT = re.compile(
     | (?P<bool>   true | True | TRUE | false | False | FALSE)
     | (?P<int>    [-+]? (?: 0 | [1-9][0-9]*))
     | (?P<float>  [-+]? [0-9]+ \. [0-9]* (?: [eE][-+][0-9]+)?)
-    | (?P<unsure> [-+]? \.? [0-9][0-9_]* \.? [0-9_]* (?: [eE][-+]?[0-9]+)?
+    | (?P<unsure> [-+]? (?: [0-9][0-9_]* (?: \.[0-9_]*)? | \.[0-9][0-9_]*) (?: [eE][-+]?[0-9]+)?
                 | [-+]? [0-9][0-9_]* (?: : [0-5]?[0-9])+ (?: \.[0-9_]*)?
                 | [-+]? 0 (?: [xX][0-9a-fA-F_]+ | [oO][0-7_]+ | [bB][01_]+)
                 | [-+]? \. (?: inf | Inf | INF | nan | NaN | NAN)
@@ -103,12 +103,15 @@ _NOT_TEXT = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
-"""What stands unquoted and is not text to every reader; `unsure` where YAML 1.1 and 1.2 do not agree what it is."""
+"""What stands unquoted and is not text to every reader; `unsure` where YAML 1.1 and 1.2 do not agree what it is.
+
+No alternative here or below can match a text in two ways: a long one is decided in one pass.
+"""
 
 _PLAIN = re.compile(
     r"""
     (?! (?i: null | true | false | yes | no | on | off | y | n) \Z
-      | [0-9][0-9_,]* \.? [0-9_]* (?: [eE][-+]?[0-9]+)? \Z
+      | [0-9][0-9_,]* (?: \.[0-9_]*)? (?: [eE][-+]?[0-9]+)? \Z
       | [0-9][0-9_]* (?: :[0-5]?[0-9])+ (?: \.[0-9_]*)? \Z
       | 0 [xXoObB][0-9a-fA-F_]+ \Z
       | [0-9]{4}-[0-9]{1,2}-[0-9]{1,2} (?: [Tt ] | \Z))
@@ -137,26 +140,26 @@ def parse(data: bytes, *, limit: int = MAX_BYTES) -> dict[str, object]:
 
 
 def line_of(data: bytes, location: Sequence[str | int]) -> int | None:
-    """The line (from 1) of a key or item, or of what lies deepest on the way to it.
+    """The line (from 1) of a key or item, or of what lies deepest on the way to it; None where nothing could be read.
 
-    None where the document cannot be read. It reads the document once more: ask only when something is wrong.
+    It reads the document once more: ask only when something is wrong.
     """
-    lines = lines_of(data)
-    for length in range(len(location), -1, -1):
-        line = lines.get(tuple(location[:length]))
-        if line is not None:
-            return line
-    return None
+    return line_in(lines_of(data), tuple(location))
 
 
 def lines_of(data: bytes) -> dict[Location, int]:
-    """The line (from 1) of every key and item of a document; empty where it cannot be read."""
+    """The line (from 1) of every key and item of a document, as far as it can be read."""
     lines: dict[Location, int] = {}
-    try:
+    with suppress(DocumentError):
         _read(data, len(data), lines)
-    except DocumentError:
-        return {}
     return lines
+
+
+def line_in(lines: Mapping[Location, int], where: Location) -> int | None:
+    """The line of `where`, or of what lies deepest on the way to it."""
+    while where and where not in lines:
+        where = where[:-1]
+    return lines.get(where)
 
 
 def _read(data: bytes, limit: int, lines: dict[Location, int] | None) -> dict[str, object]:
@@ -190,13 +193,19 @@ def _check_bytes(data: bytes, limit: int) -> None:
         text = data.decode()
     except UnicodeDecodeError as error:
         _fail("the document is not UTF-8", data.count(b"\n", 0, error.start) + 1, "save it as UTF-8")
+    if text.startswith("%") or "\n%" in text:
+        _fail("a directive (%) is not allowed", _line_at(text, f"\n{text}".index("\n%")))
     found = UNREADABLE.search(text)
     if found is not None:
         _fail(
             f"the document has a control character, U+{ord(found[0]):04X}",
-            text.count("\n", 0, found.start()) + 1,
+            _line_at(text, found.start()),
             f'in text, write it as an escape: "{_escaped(found)}"',
         )
+
+
+def _line_at(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
 
 
 @cache
@@ -247,30 +256,35 @@ class _Reader:
             kind = type(event)
             if kind is yaml.ScalarEvent:
                 self.check(event)
-                if self.open and self.open[-1].key is None and type(self.open[-1].value) is dict:
+                # Only the reader in Python lets an escape make half a surrogate pair.
+                if event.style and not event.value.isascii() and _HALF.search(event.value):
+                    self.refuse("half of a surrogate pair is no character", event, None)
+                if self.wants_key():
                     self.take_key(event)
                 else:
                     self.place(self.scalar(event), event)
-            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-                self.check(event)
-                self.begin({} if kind is yaml.MappingStartEvent else [], event)
+            elif kind is yaml.MappingStartEvent:
+                self.begin({}, event)
+            elif kind is yaml.SequenceStartEvent:
+                self.begin([], event)
             elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
                 self.open.pop()
             elif kind is yaml.AliasEvent:
-                self.refuse("an alias (*) is not allowed", event, "write out what it stands for")
-                if self.open and self.open[-1].key is None and type(self.open[-1].value) is dict:
-                    self.open[-1].key = ""
-                else:
-                    self.place(None, event)
+                self.stop("an alias (*) is not allowed", event, "write out what it stands for")
             elif kind is yaml.DocumentStartEvent:
                 documents += 1
                 if documents > 1:
-                    self.refuse("a second document is not allowed", event, "remove what follows '---'")
-                    return
-                if event.version or event.tags:
-                    self.refuse("a directive (%) is not allowed", event, None)
+                    self.stop("a second document is not allowed", event, "remove what follows '---'")
             elif kind is yaml.StreamEndEvent:
                 return
+
+    def wants_key(self) -> bool:
+        """Whether what comes next is the key of a mapping."""
+        return bool(self.open) and self.open[-1].key is None and type(self.open[-1].value) is dict
+
+    def stop(self, message: str, event: Any, hint: str | None = None) -> NoReturn:
+        self.refuse(message, event, hint)
+        raise DocumentError(self.problems)
 
     def refuse(self, message: str, event: Any, hint: str | None) -> None:
         self.problems.append(Problem(message, event.start_mark.line + 1, hint))
@@ -288,9 +302,9 @@ class _Reader:
         if key == "<<" and found is not None:
             self.refuse("a merge key (<<) is not allowed", event, "write out what it stands for")
         elif found is not None:
-            self.refuse(f"the key {_shown(key)} is not text to every reader", event, f"quote it: {quoted(key)}")
+            self.refuse(f"the key {shown(key)} is not text to every reader", event, f"quote it: {quoted(key)}")
         elif key in container.value:
-            self.refuse(f"duplicate key {_shown(key)}", event, "keep one of them")
+            self.refuse(f"duplicate key {shown(key)}", event, "keep one of them")
         container.key = key
         if self.lines is not None:
             self.lines[(*container.where, key)] = event.start_mark.line + 1
@@ -298,9 +312,6 @@ class _Reader:
     def scalar(self, event: Any) -> Scalar | None:
         text: str = event.value
         if event.style:
-            # Only the reader in Python lets an escape make half a surrogate pair.
-            if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-                self.refuse("half of a surrogate pair is no character", event, None)
             return text
         found = _NOT_TEXT.fullmatch(text)
         if found is None:
@@ -308,7 +319,7 @@ class _Reader:
         kind = found.lastgroup
         if kind == "null":
             key = self.open[-1].key if self.open else None
-            said = f"the key {_shown(key)} has no value" if key is not None else "a value is missing"
+            said = f"the key {shown(key)} has no value" if key is not None else "a value is missing"
             self.refuse(
                 said, event, "give it one, or leave it out" if not text else f"quote it if it is text: {quoted(text)}"
             )
@@ -318,54 +329,59 @@ class _Reader:
         if kind == "int":
             if len(text) < 21 and -BIGGEST <= (number := int(text)) < BIGGEST:
                 return number
-            self.refuse(f"the number {_shown(text)} is too big for 64 bits", event, "quote it if it is text")
+            self.refuse(f"the number {shown(text)} is too big for 64 bits", event, "quote it if it is text")
             return None
         if kind == "float" and (value := float(text)) not in (float("inf"), float("-inf")):
             return value
-        self.refuse(f"{_shown(text)} means different things to different readers", event, _unsure_hint(text))
+        self.refuse(f"{shown(text)} means different things to different readers", event, _unsure_hint(text))
         return None
 
     def begin(self, value: dict[str, object] | list[object], event: Any) -> None:
-        if self.open and self.open[-1].key is None and type(self.open[-1].value) is dict:
-            self.refuse("a key must be text", event, None)
-            raise DocumentError(self.problems)
+        self.check(event)
+        if self.wants_key():
+            self.stop("a key must be text", event)
         if len(self.open) >= MAX_DEPTH:
-            self.refuse(f"the document is nested deeper than {MAX_DEPTH} levels", event, None)
-            raise DocumentError(self.problems)
-        where = self.place(value, event)
-        self.open.append(_Open(value, where))
+            self.stop(f"the document is nested deeper than {MAX_DEPTH} levels", event)
+        self.open.append(_Open(value, self.place(value, event)))
 
     def place(self, value: object, event: Any) -> Location:
+        """Puts a value where it belongs; answers where that is, if lines are wanted."""
+        step: Location = ()
+        where: Location = ()
         if not self.open:
             self.root = value
-            where: Location = ()
         else:
             container = self.open[-1]
+            where = container.where
             if isinstance(container.value, dict):
                 assert container.key is not None
+                step = (container.key,)
                 container.value[container.key] = value
-                if self.lines is None:
-                    container.key = None
-                    return ()
-                where = (*container.where, container.key)
                 container.key = None
-                return where
-            container.value.append(value)
-            where = (*container.where, len(container.value) - 1)
-        if self.lines is not None:
-            self.lines[where] = event.start_mark.line + 1
+            else:
+                step = (len(container.value),)
+                container.value.append(value)
+        if self.lines is None:
+            return ()
+        where = (*where, *step)
+        self.lines.setdefault(where, event.start_mark.line + 1)
         return where
 
 
 def _unsure_hint(text: str) -> str:
+    quote = f"if it is text, quote it: {quoted(text)}"
     try:
-        number = repr_of(float(text))
+        meant = _MEANT.get(text.lower()) or (repr_of(float(text)) if re.search("[.eE]", text) else str(int(text, 0)))
     except (ValueError, DocumentError):
-        return f"if it is text, quote it: {quoted(text)}"
-    return f"write {number}, or, if it is text, quote it: {quoted(text)}"
+        return quote
+    return f"write {meant}, or {quote}"
 
 
-def _shown(text: str) -> str:
+_MEANT = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+
+
+def shown(text: str) -> str:
+    """A text for a message: quoted, with escapes for what does not print, and not too long."""
     return repr(text if len(text) <= 60 else f"{text[:60]}…")
 
 
@@ -431,7 +447,7 @@ def _write_mapping(mapping: Mapping[str, object], indent: str, lead: str, lines:
             _fail(f"the key {key!r} is not text")
         written = scalar(key)
         if len(written) > MAX_KEY:
-            _fail(f"the key {_shown(key)} is longer than {MAX_KEY} characters")
+            _fail(f"the key {shown(key)} is longer than {MAX_KEY} characters")
         head = f"{lead}{written}:"
         if isinstance(value, Mapping):
             lines.append(head)
@@ -465,191 +481,12 @@ def check_canonical(data: bytes, canonical: bytes) -> None:
     if data.replace(b"\r\n", b"\n") == canonical:
         _fail("not in canonical form: lines end with CRLF, and must end with LF", 1, hint)
     found, wanted = data.decode().split("\n"), canonical.decode().split("\n")
-    for line, (is_, should) in enumerate(zip(found, wanted, strict=False), 1):
-        if is_ != should:
-            _fail(f"not in canonical form: it says {_shown(is_)} and not {_shown(should)}", line, hint)
-    line = min(len(found), len(wanted))
-    _fail("not in canonical form: " + ("the end is missing" if len(found) < line + 1 else "it goes on"), line, hint)
-
-
-# Checking a document against a model.
-
-API_VERSION = "gitstage/v1"
-
-
-def check_header(document: Mapping[str, object], data: bytes, kinds: Sequence[str]) -> str:
-    """The document's kind. Raises DocumentError unless it is of our apiVersion and one of `kinds`."""
-    problems = []
-    found = document.get("apiVersion")
-    if found != API_VERSION:
-        said = "the key 'apiVersion' is missing" if found is None else f"apiVersion {found!r} is not known here"
-        hint = f"write: apiVersion: {API_VERSION}" + ("" if found is None else ", or use a newer gitstage")
-        problems.append(Problem(said, line_of(data, ["apiVersion"]), hint))
-    kind = document.get("kind")
-    if kind not in kinds:
-        wanted = " or ".join(kinds)
-        said = "the key 'kind' is missing" if kind is None else f"kind must be {wanted}, not {kind!r}"
-        near = near_miss(str(kind), kinds)
-        problems.append(Problem(f"{said}{near}", line_of(data, ["kind"]), f"write: kind: {wanted}"))
-    if problems:
-        raise DocumentError(problems)
-    return str(kind)
-
-
-Model = TypeVar("Model", bound="BaseModel")
-
-
-def validated(model: type[Model], document: Mapping[str, object], data: bytes, *, within: Location = ()) -> Model:
-    """`document`, which was parsed from `data`, as a value of a pydantic model. Raises DocumentError with lines.
-
-    `within` says where in `data` the document stands, if it is not the whole.
-    """
-    from pydantic import ValidationError
-
-    try:
-        return model.model_validate(document, by_alias=True, by_name=False)
-    except ValidationError as error:
-        raise DocumentError(problems_of(error, model, data, within)) from None
-
-
-def problems_of(error: Any, model: type[BaseModel], data: bytes, within: Location = ()) -> list[Problem]:
-    """What a pydantic ValidationError says, in our words and with the lines of `data`."""
-    lines = lines_of(data)
-    problems = []
-    for found in error.errors(include_url=False):
-        where = tuple(step for step in found["loc"] if step != "[key]")
-        message, hint = _said(found, where, within, model)
-        problems.append(Problem(message, line_in(lines, (*within, *where)), hint))
-    return problems
-
-
-def line_in(lines: Mapping[Location, int], where: Location) -> int | None:
-    """The line of `where`, or of what lies deepest on the way to it."""
-    while where not in lines:
-        if not where:
-            return None
-        where = where[:-1]
-    return lines[where]
-
-
-NOUNS = {
-    "string": "text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "tuple": "a list",
-    "list": "a list",
-    "dict": "a mapping of keys to values",
-    "model": "a mapping of keys to values",
-    "mapping": "a mapping of keys to values",
-}
-
-
-def _said(
-    found: Mapping[str, Any], where: Location, within: Location, model: type[BaseModel]
-) -> tuple[str, str | None]:
-    kind: str = found["type"]
-    context: Mapping[str, Any] = found.get("ctx", {})
-    value = found["input"]
-    whole = path_in_words((*within, *where))
-    parent = path_in_words((*within, *where[:-1]), "in ")
-    if kind == "missing":
-        return f"{parent}the key '{where[-1]}' is missing", None
-    if kind == "extra_forbidden":
-        return f"{parent}{unknown_key(where[-1], _keys_at(model, where[:-1]))}", None
-    if kind == "value_error":
-        return f"{whole}{context['error']}", getattr(context["error"], "hint", None)
-    noun = NOUNS.get(kind.removesuffix("_type"))
-    if noun is not None:
-        return f"{whole}must be {noun}, not {kind_of(value)}", quote_hint(noun, value)
-    if kind == "literal_error":
-        near = near_miss(str(value), re.findall(r"'([^']*)'", context["expected"]))
-        return f"{whole}must be {context['expected']}, not {kind_of(value)}{near}", None
-    if kind == "string_pattern_mismatch":
-        return f"{whole}{_shown(value)} does not match {context['pattern']}", None
-    if kind == "too_short":
-        return f"{whole}needs at least {context['min_length']}", None
-    return f"{whole}{found['msg']}", None
-
-
-def quote_hint(noun: str, value: object) -> str | None:
-    """What to do about a value that is no text where text was wanted."""
-    if noun != "text" or isinstance(value, Mapping | list | tuple):
-        return None
-    if value is None or isinstance(value, bool):
-        return "quote it"
-    return f'quote it: "{value}"'
-
-
-def kind_of(value: object) -> str:
-    """A value in words, short enough for a message."""
-    if value is None:
-        return "empty"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return f"the number {value}"
-    if isinstance(value, Mapping):
-        return "a mapping of keys to values"
-    if isinstance(value, list | tuple):
-        return "a list"
-    return _shown(str(value))
-
-
-def path_in_words(where: Location, before: str = "") -> str:
-    """`('artifacts', 0, 'uri')` as `artifacts[0].uri: `; nothing for the document itself."""
-    said = ""
-    for step in where:
-        said += f"[{step}]" if isinstance(step, int) else f".{step}" if said else step
-    return f"{before}{said}: " if said else ""
-
-
-def unknown_key(key: object, known: Iterable[str]) -> str:
-    """What is said of a key that nobody knows, with the known one that may be meant."""
-    return f"unknown key '{key}'{near_miss(str(key), known)}"
-
-
-def near_miss(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'soak'?` where one of the known words is close to `word`."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(word.lower(), list(known), 1, 0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
-
-
-def _keys_at(model: type[BaseModel], where: Location) -> list[str]:
-    """The keys that a pydantic model knows at a location."""
-    from pydantic import BaseModel
-
-    kinds: list[Any] = [model]
-    for step in where:
-        kinds = [inner for kind in kinds for inner in _inside(kind, step)]
-    return [
-        field.alias or name
-        for kind in kinds
-        if isinstance(kind, type) and issubclass(kind, BaseModel)
-        for name, field in kind.model_fields.items()
-    ]
-
-
-def _inside(kind: Any, step: str | int) -> list[Any]:
-    """The types that lie at one step into a type."""
-    from typing import get_args
-
-    if hasattr(kind, "model_fields"):
-        found = [field.annotation for name, field in kind.model_fields.items() if (field.alias or name) == step]
-    else:
-        found = [get_args(kind)[-1]]
-    return [inner for annotation in found for inner in _flat(annotation)]
-
-
-def _flat(annotation: Any) -> list[Any]:
-    """The members of a union, without None and without what an Annotated says besides."""
-    from types import NoneType, UnionType
-    from typing import Annotated, Union, get_args, get_origin
-
-    if get_origin(annotation) is Annotated:
-        return _flat(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, UnionType):
-        return [inner for member in get_args(annotation) for inner in _flat(member)]
-    return [] if annotation is NoneType else [annotation]
+    for line, (written, should) in enumerate(zip(found, wanted, strict=False), 1):
+        if written != should:
+            # What a long line and the right one begin with says nothing.
+            start = next((at for at, (a, b) in enumerate(zip(written, should, strict=False)) if a != b), 0) // 40 * 40
+            said = f"it says {shown(written[start:])} and not {shown(should[start:])}"
+            _fail(f"not in canonical form: {said}", line, hint)
+    missing = len(found) < len(wanted)
+    said = "a line feed at the end is missing" if missing else "it goes on where it should end"
+    _fail(f"not in canonical form: {said}", min(len(found), len(wanted)), hint)

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
-from gitstage import canonical
+from gitstage import canonical, validation
 from gitstage.canonical import DocumentError, Problem, Unfit
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -37,7 +37,7 @@ def _moment(value: object) -> object:
         value,
         re.ASCII,
     ):
-        raise Unfit(f"must be a moment such as 2026-11-23T14:00:00Z, not {canonical.kind_of(value)}")
+        raise Unfit(f"must be a moment such as 2026-11-23T14:00:00Z, not {validation.kind_of(value)}")
     try:
         return datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -46,7 +46,7 @@ def _moment(value: object) -> object:
 
 def _number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Unfit(f"must be a number, not {canonical.kind_of(value)}")
+        raise Unfit(f"must be a number, not {validation.kind_of(value)}")
     return value
 
 
@@ -61,14 +61,14 @@ class _Subject(_Part):
 class _TestResult(_Part):
     result: Result
     configuration: list[dict[str, Any]]
-    gitstageMetrics: dict[str, Annotated[float, BeforeValidator(_number)]] = {}  # noqa: N815
+    gitstageMetrics: dict[str, Annotated[float, PlainValidator(_number)]] = {}  # noqa: N815
     gitstageMade: Annotated[datetime, BeforeValidator(_moment)] | None = None  # noqa: N815
 
 
 class _Statement(_Part):
     type_: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
     subject: Annotated[list[_Subject], Field(min_length=1)]
-    predicateType: Annotated[str, StringConstraints(min_length=1)]  # noqa: N815
+    predicateType: Annotated[str, Field(min_length=1)]  # noqa: N815
     predicate: dict[str, Any] = {}
 
 
@@ -94,11 +94,11 @@ class Statement:
 
 def read_statement(data: bytes) -> Statement:
     """The statement that a file of `evidence/` holds, in JSON. Raises DocumentError."""
-    statement = canonical.validated(_Statement, _parsed(data), data)
+    statement = validation.validated(_Statement, _parsed(data), data)
     subjects = frozenset(subject.digest["sha256"] for subject in statement.subject if "sha256" in subject.digest)
     if statement.predicateType != TEST_RESULT:
         return Statement(subjects=subjects, predicate_type=statement.predicateType)
-    tested = canonical.validated(_TestResult, statement.predicate, data, within=("predicate",))
+    tested = validation.validated(_TestResult, statement.predicate, data, within=("predicate",))
     return Statement(
         subjects=subjects,
         predicate_type=TEST_RESULT,
@@ -114,7 +114,7 @@ def _parsed(data: bytes) -> dict[str, object]:
         _fail(f"the statement has {len(data)} bytes; at most {MAX_BYTES} are read")
     try:
         document = json.loads(
-            data.decode(), object_pairs_hook=_distinct, parse_constant=_no_number, parse_float=_finite
+            data.decode(), object_pairs_hook=_distinct, parse_constant=_no_number, parse_int=_whole, parse_float=_finite
         )
         if b"\\u" in data:
             json.dumps(document, ensure_ascii=False).encode()
@@ -147,6 +147,12 @@ def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number")
 
 
+def _whole(text: str) -> int:
+    if len(text) > 20 or not -canonical.BIGGEST <= int(text) < canonical.BIGGEST:
+        raise ValueError(f"the number {text[:20]}… is too big for 64 bits")
+    return int(text)
+
+
 def _finite(text: str) -> float:
     number = float(text)
     if number in (float("inf"), float("-inf")):
@@ -166,9 +172,9 @@ def test_result(
     configuration: Sequence[Mapping[str, object]] = (),  # noqa: PT028 - it makes a test's result, and is none
     url: str | None = None,  # noqa: PT028
 ) -> bytes:
-    """A statement that the test `name` of a version, known by the digest of its manifest, had a `result`: PASSED, WARNED or FAILED.
+    """A statement that the test `name` of a version, known by the digest of its manifest, came out as `result`.
 
-    `made` has a time zone. `configuration` are in-toto resource descriptors of what configured the test, `url` leads
+    `result` is PASSED, WARNED or FAILED, and `made` has a time zone. `configuration` are in-toto resource descriptors of what configured the test, `url` leads
     to the run. Raises DocumentError where `read_statement` would.
     """
     tests = {"PASSED": "passedTests", "WARNED": "warnedTests", "FAILED": "failedTests"}

@@ -13,12 +13,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     WithJsonSchema,
     model_validator,
 )
 
-from gitstage import canonical
+from gitstage import canonical, validation
 from gitstage.canonical import HIDDEN, DocumentError, Problem, Scalar, Unfit
 from gitstage.emptyslot import empty_slot
 from gitstage.layout import model_problem, version_problem
@@ -111,7 +110,7 @@ def _uri(text: str) -> str:
     found = _URI.match(text)
     scheme = found["scheme"] if found else None
     if found is None or scheme not in SCHEMES:
-        near = canonical.near_miss(scheme or "", SCHEMES)
+        near = validation.near_miss(scheme or "", SCHEMES)
         raise Unfit(f"begins with none of {', '.join(f'{known}:' for known in SCHEMES)} and artifacts/{near}")
     authority, rest = found["authority"], found["rest"]
     if scheme == "file":
@@ -154,7 +153,7 @@ Value = TypeVar("Value")
 
 def _scalar(value: object) -> object:
     if not isinstance(value, str | int | float):
-        raise Unfit(f"must be text, a number, true or false, not {canonical.kind_of(value)}")
+        raise Unfit(f"must be text, a number, true or false, not {validation.kind_of(value)}")
     if isinstance(value, str) and len(value) > MAX_TEXT:
         raise Unfit(f"is longer than {MAX_TEXT} characters")
     return value
@@ -163,7 +162,7 @@ def _scalar(value: object) -> object:
 def _number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
         hint = "write it with a point and a signed exponent, as 1.0e-05" if isinstance(value, str) else None
-        raise Unfit(f"must be a number, not {canonical.kind_of(value)}", hint)
+        raise Unfit(f"must be a number, not {validation.kind_of(value)}", hint)
     return value
 
 
@@ -204,7 +203,7 @@ def _distinct_paths(items: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
 
 
 def _any_text(least: int, most: int) -> Any:
-    return StringConstraints(min_length=least, max_length=most)
+    return Field(min_length=least, max_length=most)
 
 
 ModelName = Annotated[str, AfterValidator(_model_name)]
@@ -214,8 +213,8 @@ Path = Annotated[str, AfterValidator(_path)]
 Uri = Annotated[str, AfterValidator(_uri)]
 Address = Annotated[str, AfterValidator(_address)]
 Text = Annotated[str, _any_text(1, MAX_TEXT)]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-CommitId = Annotated[str, StringConstraints(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+CommitId = Annotated[str, Field(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")]
 Number = Annotated[int | float, BeforeValidator(_number), WithJsonSchema({"type": "number"})]
 Param = Annotated[
     Scalar, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean"], "maxLength": MAX_TEXT})
@@ -345,8 +344,8 @@ def _read(data: bytes, *kinds: type[Kind]) -> Kind:
 
 
 def _validated(document: dict[str, object], data: bytes, kinds: Sequence[type[Kind]]) -> Kind:
-    kind = canonical.check_header(document, data, [kind.__name__ for kind in kinds])
-    return canonical.validated(next(known for known in kinds if known.__name__ == kind), document, data)
+    kind = validation.check_header(document, data, [kind.__name__ for kind in kinds])
+    return validation.validated(next(known for known in kinds if known.__name__ == kind), document, data)
 
 
 # Writing.

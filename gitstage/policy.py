@@ -17,13 +17,12 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
-    StringConstraints,
     ValidationError,
     WithJsonSchema,
     model_validator,
 )
 
-from gitstage import canonical
+from gitstage import canonical, validation
 from gitstage.canonical import HIDDEN, DocumentError, Location, Problem, Unfit
 from gitstage.durations import WRITTEN, duration
 from gitstage.layout import SLUG, SOURCES, stage_problem
@@ -57,7 +56,7 @@ def _tolerance(value: object) -> Tolerance:
     if isinstance(value, str) and (found := re.fullmatch(r"([0-9]{1,4}(?:\.[0-9]{1,9})?)%", value)):
         return Tolerance(float(found[1]), percent=True)
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise Unfit(f"must be a number from 0 or a percentage such as 2%, not {canonical.kind_of(value)}")
+        raise Unfit(f"must be a number from 0 or a percentage such as 2%, not {validation.kind_of(value)}")
     return Tolerance(value)
 
 
@@ -66,7 +65,7 @@ def _duration(value: object) -> timedelta:
         return value
     if not isinstance(value, str):
         hint = f"write its unit: {value}h" if isinstance(value, int) and not isinstance(value, bool) else None
-        raise Unfit(f"must be a length of time such as 72h, not {canonical.kind_of(value)}", hint)
+        raise Unfit(f"must be a length of time such as 72h, not {validation.kind_of(value)}", hint)
     return duration(value)
 
 
@@ -78,12 +77,12 @@ def _date(value: object) -> date:
             return date.fromisoformat(value)
         except ValueError:
             pass
-    raise Unfit(f"must be a day such as 2026-12-23, not {canonical.kind_of(value)}")
+    raise Unfit(f"must be a day such as 2026-12-23, not {validation.kind_of(value)}")
 
 
 def _number(value: object) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Unfit(f"must be a number, not {canonical.kind_of(value)}")
+        raise Unfit(f"must be a number, not {validation.kind_of(value)}")
     return value
 
 
@@ -327,8 +326,8 @@ class _File(_Part):
         default="gitstage/v1", alias="apiVersion", description="The version of this format."
     )
     kind: Literal["Registry"] = Field(default="Registry", description="What this document is.")
-    id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")] = (
-        Field(description="The registry's own UUID, made by init; it never changes.")
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")] = Field(
+        description="The registry's own UUID, made by init; it never changes."
     )
     trunk: Annotated[str, AfterValidator(_branch)] = Field(
         default="main", description="The branch on which things land."
@@ -440,12 +439,12 @@ class Policy:
 def read_policy(data: bytes) -> Policy:
     """The policy that the bytes of a gitstage.yaml say. Raises DocumentError with every problem that it has."""
     document = canonical.parse(data)
-    canonical.check_header(document, data, ["Registry"])
+    validation.check_header(document, data, ["Registry"])
     problems = list(_contradictions(document, data))
     try:
         file = _File.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise DocumentError({*canonical.problems_of(error, _File, data), *problems}) from None
+        raise DocumentError({*validation.problems_of(error, _File, data), *problems}) from None
     if problems:
         raise DocumentError(problems)
     return _policy(file, data)
@@ -584,7 +583,7 @@ def _contradictions(document: Mapping[str, object], data: bytes) -> Iterator[Pro
     if found:
         lines = canonical.lines_of(data)
         for where, message in found:
-            yield Problem(f"{canonical.path_in_words(where)}{message}", canonical.line_in(lines, where))
+            yield Problem(f"{validation.path_in_words(where)}{message}", canonical.line_in(lines, where))
 
 
 Contradictions = Iterator[tuple[Location, str]]
@@ -610,7 +609,7 @@ def _undefined(document: Mapping[str, object]) -> Contradictions:
         yield from _unknown((*where, "owners"), _mapping(rule).get("owners"), [*people, *roles], "role or person")
         for stage, names in _mapping(_mapping(rule).get("gates")).items():
             if stage not in stages:
-                yield (*where, "gates", stage), f"there is no stage {stage!r}{canonical.near_miss(stage, stages)}"
+                yield (*where, "gates", stage), f"there is no stage {stage!r}{validation.near_miss(stage, stages)}"
             yield from _unknown((*where, "gates", stage), names, gates, "gate")
     for role, names in roles.items():
         yield from _unknown(("roles", role), names, people, "person")
@@ -619,7 +618,7 @@ def _undefined(document: Mapping[str, object]) -> Contradictions:
 def _unknown(where: Location, names: object, known: Iterable[str], what: str) -> Contradictions:
     for number, name in _texts(names):
         if name not in known:
-            yield (*where, number), f"there is no {what} {name!r}{canonical.near_miss(name, known)}"
+            yield (*where, number), f"there is no {what} {name!r}{validation.near_miss(name, known)}"
 
 
 def _stage_contradictions(stages: Mapping[str, object]) -> Contradictions:
