@@ -132,12 +132,16 @@ class Nothing:
         raise KeyError(oid)
 
 
+def _is_folder(entry: Entry | None) -> bool:
+    return entry is not None and entry.is_folder
+
+
 @dataclass(frozen=True)
 class Overlay:
     """A snapshot with edits on top, in memory: what a tree would be once the edits are made.
 
-    `edits` maps a path to the entry that shall lie there, or to None where nothing shall. `blobs` holds the
-    bytes of ids that are written nowhere yet.
+    `edits` maps a path to the file, link or submodule that shall lie there, or to None where none shall (a folder
+    at that path stays). `blobs` holds the bytes of ids that are written nowhere yet.
     """
 
     base: Snapshot
@@ -159,10 +163,12 @@ class Overlay:
             names = dict(self.base.listing(folder))
             for name, edit in touched[folder].items():
                 inside = folders.get(joined(folder, name))
-                if edit is None or (edit.is_folder and not inside):
-                    names.pop(name, None)
-                else:
+                if edit is not None and not edit.is_folder:
                     names[name] = edit
+                elif inside:
+                    names[name] = Entry(FOLDER, "")
+                elif inside is not None or not _is_folder(names.get(name)):
+                    names.pop(name, None)
             folders[folder] = MappingProxyType(names)
         object.__setattr__(self, "_folders", folders)
 
@@ -171,12 +177,17 @@ class Overlay:
         return self.listing(folder).get(name)
 
     def listing(self, folder: str) -> Mapping[str, Entry]:
-        found = self._folders.get(folder)
-        if found is not None:
-            return found
-        if any(folder.startswith(f"{path}/") for path, edit in self.edits.items() if edit is not None):
+        if self._is_file_or_below_one(folder):
             return {}
-        return self.base.listing(folder)
+        found = self._folders.get(folder)
+        return self.base.listing(folder) if found is None else found
+
+    def _is_file_or_below_one(self, path: str) -> bool:
+        while path:
+            if self.edits.get(path) is not None:
+                return True
+            path = path.rpartition("/")[0]
+        return False
 
     def read(self, oid: str) -> bytes:
         return self.blobs[oid] if oid in self.blobs else self.base.read(oid)

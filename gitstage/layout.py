@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,8 +16,8 @@ ATTRIBUTES = ".gitattributes"
 SOURCES = ("registered", "archived")
 """What a stage's `from` may name besides stages."""
 
-RESERVED = frozenset({*RECORD_FOLDERS, "registered", "records", "policy", "latest", "next"})
-"""No stage and no part of a model's name is called like this."""
+RESERVED = frozenset({*RECORD_FOLDERS, README.lower(), "registered", "records", "policy", "latest", "next"})
+"""No stage and no part of a model's name is called like this, in whatever case."""
 
 SLUG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 SEMVER = re.compile(
@@ -26,7 +27,7 @@ SEMVER = re.compile(
 )
 """The grammar of semver.org, version 2.0.0."""
 INTEGER = re.compile(r"[1-9][0-9]{0,17}\Z")
-LOOKS_LIKE_A_VERSION = re.compile(r"v?[0-9]+(?:\.[0-9]+)*(?:[-+].*)?\Z")
+LOOKS_LIKE_A_VERSION = re.compile(r"[vV]?[0-9]+(?:\.[0-9]+)*(?:[-+].*)?\Z")
 NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 MAX_NAME = 200
 MAX_PART = 100
@@ -111,6 +112,11 @@ class Layout:
     def is_version(self, text: str) -> bool:
         return version_problem(text, integer=self.integer_versions) is None
 
+    def versions_among(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The versions whose manifests are among the names in a folder of `models/`."""
+        stems = ((name, name.removesuffix(".yaml")) for name in names)
+        return tuple(stem for name, stem in stems if stem != name and self.is_version(stem))
+
     def owns(self, path: str) -> bool:
         """Whether a path of a repository whose root is the registry belongs to the registry.
 
@@ -176,9 +182,7 @@ def _in_records(layout: Layout, folder: str, rest: str) -> Place:
     if folder == EVIDENCE and len(inner) == 2 and SLUG.match(inner[0]) and inner[1].endswith(".json"):
         number = inner[1].removesuffix(".json")
         if NUMBER.match(number):
-            return Place(
-                "evidence", Records(model), model=model, version=version, name=inner[0], number=int(number)
-            )
+            return Place("evidence", Records(model), model=model, version=version, name=inner[0], number=int(number))
     return Place("stray", Records(model), model=model)
 
 
@@ -189,6 +193,15 @@ def _is_artifact_part(part: str) -> bool:
 def printable(text: str) -> bool:
     """Whether a name is decodable and free of control, bidi and separator characters."""
     return text.isprintable() and "\\" not in text
+
+
+def is_twin(one: str, other: str) -> bool:
+    """Whether a file system that knows no case, or writes accents its own way, takes one name for the other."""
+    if one.isascii() and other.isascii():
+        return len(one) == len(other) and one.lower() == other.lower()
+    from unicodedata import normalize
+
+    return normalize("NFC", normalize("NFC", one).casefold()) == normalize("NFC", normalize("NFC", other).casefold())
 
 
 def model_problem(name: str) -> str | None:
@@ -267,33 +280,41 @@ def version_key(text: str) -> tuple[bool, object]:
 
 
 def is_prerelease(text: str) -> bool:
+    """Whether a semantic version has a pre-release part."""
     found = SEMVER.match(text)
     return found is not None and found["pre"] is not None
 
 
 def slot_path(stage: str, model: str) -> str:
+    """Where the slot of a model in a stage lies."""
     return f"{stage}/{model}.yaml"
 
 
 def version_path(model: str, version: str) -> str:
+    """Where the manifest of a version lies."""
     return f"{MODELS}/{model}/{version}.yaml"
 
 
 def archived_path(model: str, version: str) -> str:
+    """Where an archived version is listed."""
     return f"{ARCHIVED}/{model}/{version}.yaml"
 
 
 def hold_path(model: str, version: str) -> str:
+    """Where the hold of a version lies."""
     return f"{HOLDS}/{model}/{version}.yaml"
 
 
 def evidence_folder(model: str, version: str) -> str:
+    """Where the evidence of a version lies."""
     return f"{EVIDENCE}/{model}/{version}"
 
 
 def evidence_path(model: str, version: str, name: str, number: int) -> str:
+    """Where the evidence of a version with this name and number lies."""
     return f"{EVIDENCE}/{model}/{version}/{name}/{number}.json"
 
 
 def artifact_path(model: str, version: str, name: str) -> str:
+    """Where an artifact that is kept in the registry lies."""
     return f"{ARTIFACTS}/{model}/{version}/{name}"

@@ -33,7 +33,10 @@ def moment_of(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} names no time zone")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is out of the range of dates") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +118,8 @@ class Open:
     """A thing whose state on the trunk has not passed.
 
     `landed` is the commit that last changed it, `passed` the judged commit whose tree holds its last state that
-    passed (None: it never had one). `since` is the moment it was first found open. `sources` says, for a slot, where
+    passed (None: it never had one); of a slot, the one whose tree holds the model's records as they had passed before
+    it landed. `since` is the moment it was first found open. `sources` says, for a slot, where
     its version was before it landed (`registered`, `archived`, stages), and `with_policy` whether the policy changed
     in the same commit; both are facts of that commit, which no time and no later policy alters.
     """
@@ -262,6 +266,15 @@ def _occupant(version: str | None, blob: str | None) -> dict[str, str] | None:
     return None if version is None or blob is None else {"version": version, "blob": blob}
 
 
+def _occupant_from(document: Mapping[str, Any] | None) -> tuple[str, str] | tuple[None, None]:
+    if document is None:
+        return None, None
+    version, blob = document["version"], document["blob"]
+    if not isinstance(version, str) or not isinstance(blob, str):
+        raise TypeError("a version and a blob are texts")
+    return version, blob
+
+
 def version_message(registered: Registered, registry: str) -> str:
     """The message of a version's tag."""
     return _written(
@@ -316,23 +329,23 @@ def effect_from(message: str, slot: Slot, number: int, registry: str) -> Effect:
         said = (document["schema"], document["registry"], document["model"], document["stage"], document["number"])
         if said != (PROMOTION_SCHEMA, registry, slot.model, slot.stage, number):
             raise ValueError("it speaks of something else than its name")
-        came, went = document["in"] or {}, document["out"] or {}
+        (after, after_blob), (before, before_blob) = _occupant_from(document["in"]), _occupant_from(document["out"])
         effect = Effect(
             slot=slot,
             number=number,
             action=document["action"],
             commit=document["commit"],
             moment=moment_of(document["moment"]),
-            before=went.get("version"),
-            after=came.get("version"),
-            before_blob=went.get("blob"),
-            after_blob=came.get("blob"),
+            before=before,
+            after=after,
+            before_blob=before_blob,
+            after_blob=after_blob,
             source=document.get("source"),
             policy=document["policy"],
             findings=tuple(finding_from(found) for found in document["findings"]),
         )
         effect.subject()
-        if not all(isinstance(text, str) for text in (effect.commit, effect.policy, effect.after or "", effect.before or "")):
+        if not all(isinstance(text, str) for text in (effect.commit, effect.policy, effect.source or "")):
             raise ValueError("a text was expected")
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"its body is not a {PROMOTION_SCHEMA}: {error}") from error
@@ -403,7 +416,11 @@ def _open_from(document: Mapping[str, Any]) -> Open:
 
 @dataclass(frozen=True, kw_only=True)
 class Folded:
-    """What judging some commits came to: the new state, what took effect on the way, and what was said."""
+    """What judging some commits came to: the new state, what took effect on the way, and what was said.
+
+    `judgements` are what passed on the way and what was said of what is open in the end; what was refused or pending
+    and is put back since is not spoken of.
+    """
 
     state: State
     effects: tuple[Effect, ...] = ()
@@ -414,7 +431,11 @@ class Folded:
 
     def then(self, later: Folded) -> Folded:
         """This, and what was judged after it. Of one thing the later judgement stands."""
-        said: dict[str, Judgement] = {judgement.thing: judgement for judgement in self.judgements}
+        said = {
+            judgement.thing: judgement
+            for judgement in self.judgements
+            if judgement.verdict is Verdict.PASSED or judgement.thing in later.state.open
+        }
         said.update({judgement.thing: judgement for judgement in later.judgements})
         return Folded(
             state=later.state,

@@ -16,16 +16,16 @@ class Merged:
     conflicts: tuple[str, ...]
 
 
-def merged(base: Snapshot, ours: Snapshot, theirs: Snapshot, owned: Callable[[str], bool] = lambda path: True) -> Merged:
+def merged(
+    base: Snapshot, ours: Snapshot, theirs: Snapshot, owned: Callable[[str], bool] = lambda path: True
+) -> Merged:
     """`ours` with what `theirs` changed since `base`, file by file.
 
     Only paths for which `owned` holds are looked at; all others are as in `ours`. A file that both sides changed
     differently is a conflict, and so is a file on one side where the other has a folder; in the tree it is as in
     `ours`. No attribute, driver or rename detection plays a part.
     """
-    wanted = {
-        change.path: change for change in changes_between(base, theirs) if owned(change.path)
-    }
+    wanted = {change.path: change for change in changes_between(base, theirs) if owned(change.path)}
     edits: dict[str, Entry | None] = {}
     conflicts: list[str] = []
     for path, change in wanted.items():

@@ -9,6 +9,8 @@ from gitstage.changes import FILE, Entry, Snapshot, blob_id, changes_between, fi
 from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.layout import (
     CONFIGURATION,
+    MODELS,
+    NUMBER,
     RECORD_FOLDERS,
     Layout,
     PolicyThing,
@@ -17,6 +19,7 @@ from gitstage.layout import (
     evidence_folder,
     evidence_path,
     hold_path,
+    is_twin,
     version_path,
 )
 from gitstage.ledger import Effect, subject_of
@@ -66,12 +69,7 @@ class Plan:
     def message(self) -> str:
         """The commit's message: a subject for people, trailers for tools."""
         reason = None if self.reason is None else _one_line(self.reason)
-        lines = [
-            f"{key}: {value}"
-            for step in self.steps
-            for key, value in step.trailers()
-            if value is not None
-        ]
+        lines = [f"{key}: {value}" for step in self.steps for key, value in step.trailers() if value is not None]
         if reason:
             lines.append(f"Gitstage-Reason: {reason}")
         body = f"\n{reason}\n" if reason else ""
@@ -102,9 +100,7 @@ class Plan:
 
     def without_what_is_there(self, registry: Snapshot) -> Plan:
         """The plan without edits that change nothing in `registry`."""
-        return replace(
-            self, edits={path: entry for path, entry in self.edits.items() if registry.entry(path) != entry}
-        )
+        return replace(self, edits={path: entry for path, entry in self.edits.items() if registry.entry(path) != entry})
 
 
 def _one_line(text: str) -> str:
@@ -151,12 +147,7 @@ class Scene:
 
     def versions(self, model: str) -> tuple[str, ...]:
         """The registered versions of a model, as declared, in no order."""
-        names = self.registry.listing(f"models/{model}")
-        return tuple(
-            name.removesuffix(".yaml")
-            for name in names
-            if name.endswith(".yaml") and self.layout.is_version(name.removesuffix(".yaml"))
-        )
+        return self.layout.versions_among(self.registry.listing(f"{MODELS}/{model}"))
 
     def blob_of(self, model: str, version: str) -> str:
         """The blob of a registered version: as it passed, where it has. Raises NoSuchThing."""
@@ -197,10 +188,12 @@ def promote(scene: Scene, slot: Slot, version: str, *, action: str = "promote", 
     blob = scene.blob_of(slot.model, version)
     entry = Entry(FILE, blob)
     edits = {slot.path: entry, **_archived(scene, slot, version)}
-    if scene.registry.entry(slot.path) == entry:
-        edits = {}
     source = next(
-        (stage for stage in scene.stages if stage != slot.stage and _replaced(scene, Slot(slot.model, stage)) == version),
+        (
+            stage
+            for stage in scene.stages
+            if stage != slot.stage and _replaced(scene, Slot(slot.model, stage)) == version
+        ),
         None,
     )
     return Plan(
@@ -218,7 +211,7 @@ def promote(scene: Scene, slot: Slot, version: str, *, action: str = "promote", 
             ),
         ),
         reason=reason,
-    )
+    ).without_what_is_there(scene.registry)
 
 
 def rollback(
@@ -240,7 +233,8 @@ def rollback(
     target = to or _earlier(effects, held, notes)
     if target is None:
         raise NoSuchThing(
-            f"{slot.stage} of {slot.model} has held nothing to go back to" + (f" ({'; '.join(notes)})" if notes else ""),
+            f"{slot.stage} of {slot.model} has held nothing to go back to"
+            + (f" ({'; '.join(notes)})" if notes else ""),
             hint=f"empty it with: gitstage archive {slot.model}@{slot.stage} --reason …",
         )
     if target == last.after:
@@ -333,10 +327,25 @@ def withdraw_slot(scene: Scene, slot: Slot, empty_slot: bytes) -> Plan:
         steps=(Step(action="withdraw", model=slot.model, stage=slot.stage, version=last.after if last else None),),
     )
     if last is not None and last.after_blob is not None:
-        return replace(plan, edits={slot.path: Entry(FILE, last.after_blob)})
-    if last is None and present is None:
-        return plan
-    return plan.with_file(slot.path, empty_slot)
+        plan = replace(plan, edits={slot.path: Entry(FILE, last.after_blob)})
+    elif last is not None or (present is not None and _may_stay_empty(scene, slot)):
+        plan = plan.with_file(slot.path, empty_slot)
+    else:
+        plan = replace(plan, edits={slot.path: None})
+    return plan.without_what_is_there(scene.registry)
+
+
+def _may_stay_empty(scene: Scene, slot: Slot) -> bool:
+    """Whether an empty slot may stay where nothing ever was: of a model that is one, under a name without a twin."""
+    if not scene.layout.versions_among(scene.passed_records(slot.model).listing(f"{MODELS}/{slot.model}")):
+        return False
+    path = slot.path
+    while path:
+        folder, _, name = path.rpartition("/")
+        if any(other != name and is_twin(other, name) for other in scene.registry.listing(folder)):
+            return False
+        path = folder
+    return True
 
 
 def withdraw_records(scene: Scene, model: str) -> Plan:
@@ -374,9 +383,18 @@ def withdraw_policy(registry: Snapshot, passed: Snapshot, layouts: tuple[Layout,
 
 
 def register(
-    scene: Scene, model: str, version: str, manifest: bytes, artifacts: Mapping[str, bytes], *, reason: str | None = None
+    scene: Scene,
+    model: str,
+    version: str,
+    manifest: bytes,
+    artifacts: Mapping[str, bytes],
+    *,
+    reason: str | None = None,
 ) -> Plan:
-    """A version's manifest, and the artifacts that are kept in the registry, by their path inside it."""
+    """A version's manifest, and the artifacts that are kept in the registry, by their path inside it.
+
+    What lies there already with the same bytes is not written again: registering twice is once.
+    """
     plan = Plan(
         subject=f"{model}: register {version}",
         steps=(Step(action="register", model=model, version=version, manifest=blob_id(manifest)),),
@@ -384,7 +402,7 @@ def register(
     ).with_file(version_path(model, version), manifest)
     for path, data in artifacts.items():
         plan = plan.with_file(path, data)
-    return plan
+    return plan.without_what_is_there(scene.registry)
 
 
 def put_hold(model: str, version: str, hold: bytes, *, action: str, reason: str) -> Plan:
@@ -399,7 +417,8 @@ def put_hold(model: str, version: str, hold: bytes, *, action: str, reason: str)
 def attest(registry: Snapshot, model: str, version: str, name: str, statement: bytes) -> Plan:
     """A piece of evidence with the next number of its name."""
     folder = f"{evidence_folder(model, version)}/{name}"
-    taken = [int(file.removesuffix(".json")) for file in registry.listing(folder) if file.removesuffix(".json").isdigit()]
+    names = [file.removesuffix(".json") for file in registry.listing(folder)]
+    taken = [int(name) for name in names if NUMBER.match(name)]
     number = max(taken, default=0) + 1
     return Plan(
         subject=f"{model}: attest {name} of {version}",
@@ -415,5 +434,3 @@ def all_models(registry: Snapshot, layout: Layout) -> list[str]:
         if (place := layout.place(path)).kind == "version" and place.model is not None
     }
     return sorted(found)
-
-

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from gitstage.changes import FILE, LINK, SUBMODULE, Change, Entry, Snapshot
 from gitstage.findings import Verdict
-from gitstage.layout import Layout, Place, Slot, archived_path
+from gitstage.layout import MODELS, Layout, Place, Slot, archived_path
 from gitstage.ledger import Effect, Open, Past
 from gitstage.manifest import ModelVersion
 from gitstage.policy import Gate, Policy
@@ -37,7 +37,7 @@ class PolicyCase:
     """A change of `gitstage.yaml`, of protected paths, or of what else lies in the registry.
 
     `before` and `after` are the registry's trees, `old` and `new` the policies in them (None: there is none that can
-    be read). `problem` says why `new` is None. `in_effect` lists what every slot holds.
+    be read). `problem` says why `new` is None. `filled` names the slots of a stage in which a version is in effect.
     """
 
     before: Snapshot
@@ -47,6 +47,7 @@ class PolicyCase:
     problem: Exception | None
     changes: tuple[tuple[Change, Place], ...]
     now: datetime
+    filled: Callable[[str], Iterable[Slot]] = field(default=lambda stage: (), compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,8 @@ class SlotCase:
 
     `entry` is what lies at the slot's path, `before` what is in effect and `after` the version that the slot declares
     (None: empty, or no version that is known: then `matched` is False). `head` is the registry as it would be,
-    `passed` as far as the model's records have passed, `tip` the trunk's tip.
+    `passed` as far as the model's records have passed, `base` as far as they had before this change landed, `tip` the
+    trunk's tip.
     """
 
     slot: Slot
@@ -90,6 +92,7 @@ class SlotCase:
     records_open: Open | None
     head: Snapshot
     passed: Snapshot
+    base: Snapshot
     tip: Snapshot
     past: Past
     now: datetime
@@ -98,6 +101,11 @@ class SlotCase:
     @property
     def effects(self) -> tuple[Effect, ...]:
         return self.past.effects(self.slot)
+
+    @property
+    def stays_empty(self) -> bool:
+        """Whether the slot never held anything, and its file says that it is empty."""
+        return self.matched and self.after is None and self.entry is not None and not self.effects
 
     @property
     def from_stages(self) -> tuple[str, ...]:
@@ -110,7 +118,7 @@ class SlotCase:
 
     def incumbent(self) -> ModelVersion | None:
         """The manifest of the version that is in effect."""
-        return None if self.before is None else self.version_in(self.passed, self.slot.model, self.before)
+        return None if self.before is None else self.version_in(self.base, self.slot.model, self.before)
 
 
 GateRule = Callable[[SlotCase, Gate], Answers]
@@ -129,11 +137,13 @@ def what_it_is(entry: Entry) -> str | None:
 
 def version_of_blob(snapshot: Snapshot, layout: Layout, model: str, blob: str) -> str | None:
     """The registered version of `model` whose manifest is exactly this blob; None where there is none."""
-    for name, entry in snapshot.listing(f"models/{model}").items():
-        version = name.removesuffix(".yaml")
-        if entry == (FILE, blob) and version != name and layout.is_version(version):
-            return version
-    return None
+    names = [name for name, entry in snapshot.listing(f"{MODELS}/{model}").items() if entry == (FILE, blob)]
+    return next(iter(layout.versions_among(names)), None)
+
+
+def is_model(snapshot: Snapshot, layout: Layout, name: str) -> bool:
+    """Whether a version of a model is registered."""
+    return bool(layout.versions_among(snapshot.listing(f"{MODELS}/{name}")))
 
 
 def is_listed(snapshot: Snapshot, model: str, version: str, blob: str | None) -> bool:

@@ -12,7 +12,8 @@ from datetime import datetime
 from functools import cached_property
 
 from gitstage.canonical import DocumentError, Problem
-from gitstage.changes import FILE, Change, Entry, Nothing, Snapshot, below, blob_id, changes_between
+from gitstage.changes import FILE, Change, Entry, Nothing, Snapshot, below, blob_id, changes_between, files
+from gitstage.emptyslot import empty_slot
 from gitstage.errors import GitstageError
 from gitstage.findings import Finding, Judgement, Verdict
 from gitstage.layout import (
@@ -24,10 +25,10 @@ from gitstage.layout import (
     Records,
     Slot,
     Thing,
+    archived_path,
     version_path,
 )
 from gitstage.ledger import Effect, Folded, Open, Past, PolicyEffect, Registered, State
-from gitstage.emptyslot import empty_slot
 from gitstage.manifest import ModelVersion, read_version
 from gitstage.policy import Policy, read_policy
 from gitstage.rules.cases import PolicyCase, RecordsCase, SlotCase, version_of_blob
@@ -50,7 +51,8 @@ class Step:
 class World:
     """What the fold reads from: trees by commit id, what has taken effect, the folder of the registry, the tip.
 
-    `now` is the moment (UTC) of whoever judges. `blocked` says why the tags of a model cannot be made, if they cannot.
+    `now` is the moment (UTC) of whoever judges. `blocked` says why the tags of a model cannot be made, if they cannot;
+    `may_adopt` is False where a promotion is planned, which is not meant to be taken for an adoption.
     """
 
     trees: Callable[[str], Snapshot]
@@ -59,6 +61,7 @@ class World:
     tip: Snapshot
     now: datetime
     blocked: Callable[[str], str | None] = lambda model: None
+    may_adopt: bool = True
     policies: dict[str, Policy | DocumentError] = field(default_factory=dict)
     manifests: dict[str, ModelVersion | None] = field(default_factory=dict)
 
@@ -129,8 +132,10 @@ def current_policy(state: State, world: World) -> Policy | None:
 def fold(state: State, steps: Iterable[Step], world: World) -> Folded:
     """Judges commits one after the other, each against what has passed so far.
 
-    What is open is judged once more at the commit judged last, at `world.now`, before anything else.
+    What is open is judged once more at the commit judged last, at `world.now`, before anything else. Where the clock
+    of whoever judges is behind that of the last run, that one is the moment.
     """
+    world = _not_before(world, state.clock)
     folded = Folded(state=replace(state, clock=world.now))
     if state.judged is not None and state.open:
         folded = folded.then(_Stride(folded, Step(state.judged, world.trees(state.judged)), world).taken())
@@ -139,9 +144,15 @@ def fold(state: State, steps: Iterable[Step], world: World) -> Folded:
 
 def continued(folded: Folded, steps: Iterable[Step], world: World) -> Folded:
     """What was folded so far, and these commits after it."""
+    world = _not_before(world, folded.state.clock)
     for step in steps:
         folded = folded.then(_Stride(folded, step, world).taken())
     return folded
+
+
+def _not_before(world: World, clock: datetime | None) -> World:
+    """The world, at a moment that is not before that of the last run."""
+    return world if clock is None or clock <= world.now else replace(world, now=clock)
 
 
 class _Stride:
@@ -202,9 +213,7 @@ class _Stride:
 
     def _touched(self, layout: Layout) -> set[Thing]:
         at_root = not self.world.folder
-        return {
-            layout.place(change.path).thing for change in self.changed if not at_root or layout.owns(change.path)
-        }
+        return {layout.place(change.path).thing for change in self.changed if not at_root or layout.owns(change.path)}
 
     # the policy
 
@@ -219,10 +228,7 @@ class _Stride:
         if not policy.protected:
             return False
         before = self.world.trees(self.start.judged)
-        return any(
-            policy.is_protected(change.path)
-            for change in changes_between(before, self.step.tree)
-        )
+        return any(policy.is_protected(change.path) for change in changes_between(before, self.step.tree))
 
     @cached_property
     def policy_at_start(self) -> Policy | None:
@@ -250,6 +256,7 @@ class _Stride:
             problem=found if isinstance(found, DocumentError) else None,
             changes=changes,
             now=self.world.now,
+            filled=self._filled,
         )
         judgement = judge_policy(case)
         if judgement.verdict is not Verdict.PASSED or new is None:
@@ -260,6 +267,20 @@ class _Stride:
             self.judgements.append(judgement)
         self.state = self.state.without(POLICY)
         self._adopt_policy(new)
+
+    def _filled(self, stage: str) -> list[Slot]:
+        """The slots of a stage in which a version is in effect, whatever the trees declare."""
+        slots = {item.thing for item in self.start.open.values() if isinstance(item.thing, Slot)}
+        layout = Layout(frozenset({stage}))
+        for registry in (self.before, self.head):
+            slots |= {
+                thing for path, _ in files(registry, stage) if isinstance(thing := layout.place(path).thing, Slot)
+            }
+        return sorted((slot for slot in slots if slot.stage == stage and self._occupied(slot)), key=str)
+
+    def _occupied(self, slot: Slot) -> bool:
+        effects = self.past.effects(slot)
+        return bool(effects) and effects[-1].after is not None
 
     def _adopt_policy(self, new: Policy) -> None:
         entry = self.head.entry(CONFIGURATION)
@@ -319,8 +340,7 @@ class _Stride:
         passed = None if self.was_without else self.start.passed_commit(thing)
         before = self.world.registry(passed)
         changes = tuple(_of_thing(before, self.head, layout, thing, at_root=False))
-        if not changes:
-            self.state = self.state.without(thing)
+        if not changes and str(thing) not in self.start.open:
             return
         case = RecordsCase(
             model=model,
@@ -338,7 +358,8 @@ class _Stride:
             now=self.world.now,
         )
         judgement = judge_records(case)
-        self.judgements.append(judgement)
+        if changes or judgement.verdict is not Verdict.PASSED:
+            self.judgements.append(judgement)
         if judgement.verdict is Verdict.PASSED:
             self.state = self.state.without(thing)
             for change, place in changes:
@@ -373,19 +394,23 @@ class _Stride:
             if last is not None and last.after_blob is not None
             else empty and (entry is not None or last is None)
         )
-        if unchanged:
+        if unchanged and (last is not None or entry is None):
             self.state = self.state.without(slot)
             return
         case = self._slot_case(slot, entry, last, empty=empty, touched=touched)
-        judgement = _unless_blocked(judge_slot(case), self.world.blocked(slot.model))
+        judgement = _unless_blocked(judge_slot(case), None if unchanged else self.world.blocked(slot.model))
+        passed = judgement.verdict is Verdict.PASSED
+        if unchanged and passed:
+            self.state = self.state.without(slot)
+            return
         self.judgements.append(judgement)
-        if judgement.verdict is Verdict.PASSED:
+        if passed:
             self._take_effect(case, judgement)
         else:
             self._leave_open(
                 slot,
                 judgement,
-                None,
+                self._base(slot, touched=touched),
                 touched=touched,
                 sources=case.sources,
                 with_policy=case.with_policy,
@@ -414,7 +439,7 @@ class _Stride:
             sources, with_policy = was.sources, was.with_policy
         return SlotCase(
             slot=slot,
-            action=self._action(slot, after, sources, empty=empty),
+            action=self._action(slot, entry, sources, empty=empty),
             policy=self.policy,
             layout=layout,
             entry=entry,
@@ -428,11 +453,19 @@ class _Stride:
             records_open=records_open,
             head=self.head,
             passed=passed,
+            base=self.world.registry(self._base(slot, touched=touched)),
             tip=self.world.tip,
             past=self.past,
             now=self.world.now,
             version_in=self.world.version_in,
         )
+
+    def _base(self, slot: Slot, *, touched: bool) -> str | None:
+        """The commit whose tree holds the model's records as they had passed before the slot's file last changed."""
+        was = self.start.open.get(str(slot))
+        if was is not None and not touched:
+            return was.passed
+        return None if self.was_without else self.start.passed_commit(Records(slot.model))
 
     def _sources(self, slot: Slot, version: str | None) -> frozenset[str]:
         """Where a version was before this step: the stages it was in effect in, and whether it was archived."""
@@ -443,11 +476,8 @@ class _Stride:
             for stage in self.policy.stages
             if stage != slot.stage and self._held_before(Slot(slot.model, stage)) == version
         }
-        listed = f"archived/{slot.model}/{version}.yaml"
-        records_before = Nothing() if self.was_without else self.world.registry(
-            self.start.passed_commit(Records(slot.model))
-        )
-        if records_before.entry(listed) is not None:
+        listed = archived_path(slot.model, version)
+        if self.world.registry(self._base(slot, touched=True)).entry(listed) is not None:
             found.add("archived")
         elif self.before.entry(listed) is None:
             found.add("registered")
@@ -458,16 +488,22 @@ class _Stride:
         here = [effect for effect in self.past.effects(slot) if effect not in self.effects]
         return here[-1].after if here else None
 
-    def _action(self, slot: Slot, after: str | None, sources: frozenset[str], *, empty: bool) -> str:
+    def _action(self, slot: Slot, entry: Entry | None, sources: frozenset[str], *, empty: bool) -> str:
         assert self.policy is not None
-        if empty:
+        if empty or entry is None:
             return "archive"
         effects = self.past.effects(slot)
-        if after is not None and any(effect.after == after for effect in effects):
+        if any(effect.after_blob == entry.oid for effect in effects):
             return "rollback"
         stage = self.policy.stages[slot.stage]
         until = self.policy.adopt_until
-        may_adopt = until is not None and self.world.now.date() <= until and not effects and not self.past.taken(slot)
+        may_adopt = (
+            self.world.may_adopt
+            and until is not None
+            and self.world.now.date() <= until
+            and not effects
+            and not self.past.taken(slot)
+        )
         if may_adopt and not sources & set(stage.from_):
             return "adopt"
         return "promote"

@@ -6,26 +6,20 @@ from collections.abc import Iterator
 
 from gitstage.findings import Finding, Judgement, Verdict
 from gitstage.layout import POLICY, Records, Slot, version_path
-from gitstage.rules import ALL
+from gitstage.rules import ALL, known_path
 from gitstage.rules.cases import Answer, PolicyCase, RecordsCase, SlotCase
 
 
 def judge_policy(case: PolicyCase) -> Judgement:
     """What the facts say of a change of the policy."""
-    findings = [
-        _finding(rule.id, answer) for rule in ALL if rule.policy is not None for answer in rule.policy(case)
-    ]
+    findings = [_finding(rule.id, answer) for rule in ALL if rule.policy is not None for answer in rule.policy(case)]
     return Judgement(thing=str(POLICY), action="policy", findings=tuple(findings))
 
 
 def judge_records(case: RecordsCase) -> Judgement:
     """What the facts say of a change of a model's records."""
-    findings = [
-        _finding(rule.id, answer) for rule in ALL if rule.records is not None for answer in rule.records(case)
-    ]
-    return Judgement(
-        thing=str(Records(case.model)), action="records", model=case.model, findings=tuple(findings)
-    )
+    findings = [_finding(rule.id, answer) for rule in ALL if rule.records is not None for answer in rule.records(case)]
+    return Judgement(thing=str(Records(case.model)), action="records", model=case.model, findings=tuple(findings))
 
 
 def judge_slot(case: SlotCase) -> Judgement:
@@ -47,6 +41,11 @@ def judge_slot(case: SlotCase) -> Judgement:
 
 
 def _of_slot(case: SlotCase) -> Iterator[Finding]:
+    if case.stays_empty:
+        # What never held anything and is empty takes no effect: only its name is looked at.
+        for answer in known_path.slot(case):
+            yield _finding("known-path", answer)
+        return
     waiting = case.records_open
     if waiting is not None and case.action != "rollback":
         for finding in waiting.findings or (Finding(rule="manifest-valid", verdict=Verdict.REFUSED, message="open"),):
@@ -102,9 +101,7 @@ def _metrics(case: SlotCase) -> dict[str, tuple[float | None, float | None]]:
     if incoming is None:
         return {}
     before = {} if incumbent is None else incumbent.metrics
-    return {
-        name: (before.get(name), incoming.metrics.get(name)) for name in sorted({*before, *incoming.metrics})
-    }
+    return {name: (before.get(name), incoming.metrics.get(name)) for name in sorted({*before, *incoming.metrics})}
 
 
 def slot_of(judgement: Judgement) -> Slot | None:

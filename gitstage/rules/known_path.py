@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitstage.changes import Change, Nothing, Snapshot, files, joined
-from gitstage.layout import MODELS, Layout, Place, is_twin, printable
-from gitstage.rules.cases import Answer, Answers, PolicyCase, RecordsCase, SlotCase, what_it_is
+from gitstage.layout import MODELS, Place, is_twin, printable
+from gitstage.rules.cases import Answer, Answers, PolicyCase, RecordsCase, SlotCase, is_model, what_it_is
 
 
 def policy(case: PolicyCase) -> Answers:
@@ -24,9 +24,9 @@ def records(case: RecordsCase) -> Answers:
     `risk` beside models `risk/…`.
     """
     yield from _unknown(case.changes)
-    known = _is_model(case.before, case.layout, case.model)
+    known = is_model(case.before, case.layout, case.model)
     yield from _twins(case.after, case.changes, there=case.before if known else Nothing())
-    if not known and _is_model(case.after, case.layout, case.model):
+    if not known and is_model(case.after, case.layout, case.model):
         yield from _namespaces(case)
 
 
@@ -41,6 +41,8 @@ def slot(case: SlotCase) -> Answers:
             yield Answer(message=f"{wrong}; only plain files lie in a registry", path=case.slot.path)
         if not case.effects:
             yield from _twins_of(case.head, case.slot.path, set(), Nothing())
+        if case.stays_empty and not is_model(case.passed, case.layout, case.slot.model):
+            yield Answer(message=f"there is no model {case.slot.model}", path=case.slot.path)
 
 
 def _unknown(changes: tuple[tuple[Change, Place], ...]) -> Answers:
@@ -90,7 +92,7 @@ def _namespaces(case: RecordsCase) -> Answers:
     parts = case.model.split("/")
     for depth in range(1, len(parts)):
         parent = "/".join(parts[:depth])
-        if _is_model(case.after, case.layout, parent):
+        if is_model(case.after, case.layout, parent):
             yield Answer(message=f"{parent} is a model, and so no namespace of models", path=f"{MODELS}/{case.model}")
     for path, _ in files(case.after, f"{MODELS}/{case.model}"):
         place = case.layout.place(path)
@@ -100,10 +102,3 @@ def _namespaces(case: RecordsCase) -> Answers:
                 path=f"{MODELS}/{case.model}",
             )
             return
-
-
-def _is_model(registry: Snapshot, layout: Layout, name: str) -> bool:
-    return any(
-        file.endswith(".yaml") and layout.is_version(file.removesuffix(".yaml"))
-        for file in registry.listing(f"{MODELS}/{name}")
-    )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 
+from gitstage.changes import Snapshot
 from gitstage.findings import Verdict
 from gitstage.layout import version_path
 from gitstage.policy import Gate, MetricRule, Tolerance
@@ -24,22 +28,16 @@ def gate(case: SlotCase, gate: Gate) -> Answers:
     """
     for rule in gate.metrics:
         for answer in _answers(case, rule):
-            yield answer if rule.enforce == "refuse" else _as_advice(answer)
+            yield answer if rule.enforce == "refuse" else replace(answer, advisory=True)
 
 
-def _as_advice(answer: Answer) -> Answer:
-    from dataclasses import replace
-
-    return replace(answer, advisory=True)
-
-
-def measured(case: SlotCase, rule: MetricRule, version: str) -> tuple[float | None, str]:
-    """The value of a metric for a version, and the path of the file that says so."""
+def measured(case: SlotCase, rule: MetricRule, version: str, records: Snapshot) -> tuple[float | None, str]:
+    """The value of a metric for a version, as the given records say, and the path of the file that says so."""
     model = case.slot.model
     if rule.evidence is None:
-        manifest = case.version_in(case.passed, model, version)
+        manifest = case.version_in(records, model, version)
         return (None if manifest is None else manifest.metrics.get(rule.name)), version_path(model, version)
-    found = deciding_statement(case.passed, model, version, rule.evidence, now=case.now)
+    found = deciding_statement(records, model, version, rule.evidence, now=case.now)
     if found is None:
         return None, f"evidence/{model}/{version}/{rule.evidence}/"
     path, statement = found
@@ -48,7 +46,7 @@ def measured(case: SlotCase, rule: MetricRule, version: str) -> tuple[float | No
 
 def _answers(case: SlotCase, rule: MetricRule) -> Answers:
     version = str(case.after)
-    value, path = measured(case, rule, version)
+    value, path = measured(case, rule, version, case.passed)
     where = f" in evidence {rule.evidence}" if rule.evidence else ""
     if value is None:
         hint = (
@@ -66,27 +64,21 @@ def _answers(case: SlotCase, rule: MetricRule) -> Answers:
 
 
 def _bounds(rule: MetricRule, value: float, path: str) -> Answers:
-    for bound, word, holds in ((rule.min, "min", _at_least), (rule.max, "max", _at_most)):
+    for bound, word, holds in ((rule.min, "min", operator.ge), (rule.max, "max", operator.le)):
         if bound is not None:
+            measured_text, bound_text = told_apart(value, bound)
             yield Answer(
                 verdict=Verdict.PASSED if holds(value, bound) else Verdict.REFUSED,
-                message=f"{rule.name} {number(value)}, {word} {number(bound)}",
-                value=number(value),
-                threshold=f"{word} {number(bound)}",
+                message=f"{rule.name} {measured_text}, {word} {bound_text}",
+                value=measured_text,
+                threshold=f"{word} {bound_text}",
                 path=path,
             )
 
 
-def _at_least(value: float, bound: float) -> bool:
-    return value >= bound
-
-
-def _at_most(value: float, bound: float) -> bool:
-    return value <= bound
-
-
 def _comparison(case: SlotCase, rule: MetricRule, value: float, path: str) -> Answers:
-    before = None if case.before is None else measured(case, rule, case.before)[0]
+    # What this change says of the incumbent does not count: nobody lowers the bar with what has to pass it.
+    before = None if case.before is None else measured(case, rule, case.before, case.base)[0]
     if before is None:
         why = "no incumbent" if case.before is None else f"the incumbent {case.before} has no {rule.name}"
         yield Answer(
@@ -96,29 +88,41 @@ def _comparison(case: SlotCase, rule: MetricRule, value: float, path: str) -> An
             path=path,
         )
         return
-    for tolerance, word, worse in _tolerances(rule, before, value):
-        allowed = tolerance.allowed(before)
+    was_text, now_text = told_apart(before, value)
+    for tolerance, word, worse in _tolerances(rule, _exact(before), _exact(value)):
         yield Answer(
-            verdict=Verdict.PASSED if _within(worse, allowed) else Verdict.REFUSED,
-            message=f"{rule.name} {number(before)} → {number(value)}, {word} {tolerance}",
-            value=f"{number(before)} → {number(value)}",
+            verdict=Verdict.PASSED if worse <= _allowed(tolerance, _exact(before)) else Verdict.REFUSED,
+            message=f"{rule.name} {was_text} → {now_text}, {word} {tolerance}",
+            value=f"{was_text} → {now_text}",
             threshold=f"{word} {tolerance}",
             path=path,
         )
 
 
-def _tolerances(rule: MetricRule, before: float, value: float) -> Iterator[tuple[Tolerance, str, float]]:
+def _tolerances(rule: MetricRule, before: Decimal, value: Decimal) -> Iterator[tuple[Tolerance, str, Decimal]]:
     if rule.max_drop is not None:
         yield rule.max_drop, "max-drop", before - value
     if rule.max_rise is not None:
         yield rule.max_rise, "max-rise", value - before
 
 
-def _within(worse: float, allowed: float) -> bool:
-    """Whether a difference is allowed; 0.951 - 0.949 is 0.002, whatever binary floats make of it."""
-    return worse <= allowed or abs(worse - allowed) <= 1e-9 * max(abs(worse), abs(allowed))
+def _exact(value: float) -> Decimal:
+    """A number as it is written: 0.951 - 0.949 is 0.002, whatever binary floats make of it."""
+    return Decimal(str(value))
+
+
+def _allowed(tolerance: Tolerance, before: Decimal) -> Decimal:
+    amount = _exact(tolerance.amount)
+    return abs(before) * amount / 100 if tolerance.percent else amount
 
 
 def number(value: float) -> str:
-    """A number as a person writes it."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    """A number as a person writes it: whole, or with six digits."""
+    whole = value == int(value) and abs(value) < 10**15
+    return str(int(value)) if whole else f"{value:.6g}"
+
+
+def told_apart(one: float, other: float) -> tuple[str, str]:
+    """Two numbers as a person writes them; with all their digits where they would look the same and are not."""
+    texts = number(one), number(other)
+    return (str(one), str(other)) if one != other and texts[0] == texts[1] else texts

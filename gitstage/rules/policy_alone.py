@@ -75,6 +75,12 @@ def _retired(case: PolicyCase, new: Policy) -> Answers:
             model = path.removeprefix(f"{name}/").removesuffix(".yaml")
             if path != f"{name}/{README}" and entry.oid != blob_id(empty_slot(model)):
                 yield Answer(message=f"the stage {name} retires only with empty slots", path=path)
+        for slot in case.filled(name):
+            yield Answer(
+                message=f"a version of {slot.model} is in effect in {name}, which retires only with empty slots",
+                path=slot.path,
+                hint=f"gitstage archive {slot.model}@{name} --reason …",
+            )
 
 
 def _names(case: PolicyCase, new: Policy) -> Answers:

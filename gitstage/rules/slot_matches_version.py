@@ -15,7 +15,9 @@ def records(case: RecordsCase) -> Answers:
         if registered is None:
             yield Answer(message=f"{case.model} {place.version} is not registered", path=change.path)
         elif registered.oid != change.after.oid:
-            yield Answer(message=f"is not byte for byte {version_path(case.model, str(place.version))}", path=change.path)
+            yield Answer(
+                message=f"is not byte for byte {version_path(case.model, str(place.version))}", path=change.path
+            )
 
 
 def slot(case: SlotCase) -> Answers:

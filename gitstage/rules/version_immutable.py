@@ -5,7 +5,12 @@ from __future__ import annotations
 from gitstage.layout import NUMBER, evidence_folder
 from gitstage.rules.cases import Answer, Answers, RecordsCase
 
-IMMUTABLE = {"version": "a version", "archived": "an archived version", "evidence": "evidence", "artifact": "an artifact"}
+IMMUTABLE = {
+    "version": "a version",
+    "archived": "an archived version",
+    "evidence": "evidence",
+    "artifact": "an artifact",
+}
 
 
 def records(case: RecordsCase) -> Answers:

@@ -1,0 +1,549 @@
+"""Registries in memory: trees over a dict, documents in one call, and histories that read as a story."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+
+from gitstage import plans
+from gitstage.changes import EXECUTABLE, FILE, FOLDER, LINK, SUBMODULE, Entry, Snapshot, blob_id
+from gitstage.evidence import Result, test_result
+from gitstage.findings import Finding, Judgement
+from gitstage.layout import (
+    CONFIGURATION,
+    Records,
+    Slot,
+    Thing,
+    evidence_path,
+    hold_path,
+    slot_path,
+    thing_named,
+    version_path,
+)
+from gitstage.ledger import Effect, Folded, PolicyEffect, Registered, State
+from gitstage.manifest import (
+    Artifact,
+    EmptySlot,
+    Hold,
+    ModelVersion,
+    canonical_bytes,
+    read_hold,
+    read_version,
+)
+from gitstage.merges import merged
+from gitstage.plans import Plan, Scene
+from gitstage.policy import Policy
+from gitstage.rules.fold import Step, World, continued, current_policy, fold, layout_of
+
+ID = "4f6c1c1e-8a39-4a0e-9d7e-2f1b7c0a5f11"
+MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)
+STAGES = {"staging": {"from": ["registered", "archived"]}, "production": {"from": ["staging"]}}
+
+
+# Trees.
+
+
+class Shelf:
+    """The bytes of blobs by their ids, and the folders of trees by theirs, as in a repository's object store."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+        self.folders: dict[str, Mapping[str, Entry]] = {"": MappingProxyType({})}
+
+    def put(self, data: bytes) -> str:
+        oid = blob_id(data)
+        self.blobs[oid] = data
+        return oid
+
+    def folder(self, names: Mapping[str, Entry]) -> str:
+        text = "\n".join(f"{name}\t{entry.mode}\t{entry.oid}" for name, entry in sorted(names.items()))
+        oid = hashlib.sha1(text.encode("utf-8", "surrogateescape")).hexdigest()
+        self.folders.setdefault(oid, MappingProxyType(dict(names)))
+        return oid
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A `Snapshot` over a dict: files by path. Equal folders have one id and are one object, as in git."""
+
+    shelf: Shelf
+    root: str
+
+    @classmethod
+    def of(cls, shelf: Shelf, files: Mapping[str, Entry]) -> Tree:
+        folders: dict[str, dict[str, Entry]] = {"": {}}
+        for path, entry in files.items():
+            folder, _, name = path.rpartition("/")
+            folders.setdefault(folder, {})[name] = entry
+            while folder:
+                folder = folder.rpartition("/")[0]
+                folders.setdefault(folder, {})
+        for path in sorted(folders, key=lambda path: -path.count("/")):
+            if path:
+                above, _, name = path.rpartition("/")
+                assert name not in folders[above], f"{path} is a file and a folder"
+                folders[above][name] = Entry(FOLDER, shelf.folder(folders[path]))
+        return cls(shelf, shelf.folder(folders[""]))
+
+    def entry(self, path: str) -> Entry | None:
+        found: Entry | None = Entry(FOLDER, self.root)
+        for part in path.split("/") if path else ():
+            if found is None or not found.is_folder:
+                return None
+            found = self.shelf.folders[found.oid].get(part)
+        return found
+
+    def listing(self, folder: str) -> Mapping[str, Entry]:
+        found = self.entry(folder)
+        return self.shelf.folders[found.oid if found is not None and found.is_folder else ""]
+
+    def read(self, oid: str) -> bytes:
+        return self.shelf.blobs[oid]
+
+    def size(self, oid: str) -> int:
+        return len(self.shelf.blobs[oid])
+
+
+Content = bytes | str | Entry
+"""What may be put at a path: bytes, text, or an entry with a mode of its own."""
+
+
+def tree(files: Mapping[str, Content], shelf: Shelf | None = None) -> Tree:
+    """A tree of the given files."""
+    shelf = shelf or Shelf()
+    return Tree.of(shelf, {path: entry_of(shelf, content) for path, content in files.items()})
+
+
+def entry_of(shelf: Shelf, content: Content) -> Entry:
+    if isinstance(content, Entry):
+        return content
+    return Entry(FILE, shelf.put(content.encode() if isinstance(content, str) else content))
+
+
+def put(files: dict[str, Entry], path: str, entry: Entry | None) -> None:
+    """Puts an entry at a path, or nothing, as git does: a file takes the place of a folder, a folder that of a file."""
+    for other in [other for other in files if other.startswith(f"{path}/")]:
+        if entry is not None:
+            del files[other]
+    if entry is None:
+        files.pop(path, None)
+        return
+    above = path.rpartition("/")[0]
+    while above:
+        files.pop(above, None)
+        above = above.rpartition("/")[0]
+    files[path] = entry
+
+
+# Documents.
+
+
+def manifest(model: str, version: str, **more: object) -> bytes:
+    """A version's manifest in canonical form; `more` are fields of ModelVersion, or metrics by name."""
+    fields = {name: more.pop(name) for name in list(more) if name in ModelVersion.model_fields}
+    if more:
+        fields["metrics"] = {**more}
+    fields.setdefault(
+        "artifacts",
+        (Artifact(path="model.onnx", uri=f"s3://models/{model}/{version}/model.onnx", sha256="0" * 64, size=4),),
+    )
+    return canonical_bytes(ModelVersion(model=model, version=version, **fields))  # type: ignore[arg-type]
+
+
+def empty_slot(model: str) -> bytes:
+    """The bytes of an empty slot."""
+    return canonical_bytes(EmptySlot(model=model))
+
+
+def hold(model: str, version: str, reason: str = "it drifts", *, state: str = "held") -> bytes:
+    """The bytes of a hold, or of a released one."""
+    return canonical_bytes(Hold(model=model, version=version, state=state, reason=reason))  # type: ignore[arg-type]
+
+
+def statement(
+    about: bytes,
+    name: str = "shadow-traffic",
+    result: Result = "PASSED",
+    made: datetime | None = MONDAY,
+    **metrics: float,
+) -> bytes:
+    """A test result about a manifest. One without `made` does not say when it was made."""
+    said = read_version(about)
+    digest = hashlib.sha256(about).hexdigest()
+    data = test_result(said.model, said.version, digest, name, result, metrics, made or MONDAY)
+    if made is not None:
+        return data
+    document = json.loads(data)
+    del document["predicate"]["gitstageMade"]
+    return json.dumps(document, indent=2, sort_keys=True).encode() + b"\n"
+
+
+def policy_file(
+    stages: Mapping[str, object] | None = None, gates: Mapping[str, object] | None = None, **top: object
+) -> bytes:
+    """A gitstage.yaml; a key with a dash is written with an underscore."""
+    document: dict[str, object] = {"apiVersion": "gitstage/v1", "kind": "Registry", "id": ID}
+    document["stages"] = stages or STAGES
+    if gates is not None:
+        document["gates"] = gates
+    document |= {key.replace("_", "-"): value for key, value in top.items()}
+    return "".join(f"{key}: {json.dumps(value)}\n" for key, value in document.items()).encode()
+
+
+def gated(stages: Mapping[str, object] | None = None, **gate: object) -> bytes:
+    """A gitstage.yaml whose production has one gate, `standard`, that asks this."""
+    production = {"from": ["staging"], "gates": ["standard"]}
+    return policy_file({**STAGES, "production": production, **(stages or {})}, {"standard": gate})
+
+
+# Cases: what a rule is asked.
+
+
+class NoPast:
+    """Nothing has taken effect."""
+
+    def effects(self, slot: Slot) -> tuple[Effect, ...]:
+        return ()
+
+    def taken(self, slot: Slot) -> int:
+        return 0
+
+
+class PastOf:
+    """What has taken effect, in a dict."""
+
+    def __init__(self, *effects: Effect) -> None:
+        self._effects: dict[Slot, list[Effect]] = {}
+        self.take(effects)
+
+    def take(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            self._effects.setdefault(effect.slot, []).append(effect)
+
+    def effects(self, slot: Slot) -> tuple[Effect, ...]:
+        return tuple(self._effects.get(slot, ()))
+
+    def taken(self, slot: Slot) -> int:
+        return max((effect.number for effect in self.effects(slot)), default=0)
+
+    def all(self) -> list[Effect]:
+        return [effect for slot in sorted(self._effects, key=str) for effect in self._effects[slot]]
+
+
+def effect(
+    slot: Slot,
+    number: int = 1,
+    after: str | None = "1.0.0",
+    before: str | None = None,
+    *,
+    action: str = "promote",
+    moment: datetime = MONDAY,
+    commit: str = "c" * 40,
+) -> Effect:
+    """A change of a slot that took effect; the blobs are those of `manifest(model, version)`."""
+    return Effect(
+        slot=slot,
+        number=number,
+        action=action,
+        commit=commit,
+        moment=moment,
+        before=before,
+        after=after,
+        before_blob=None if before is None else blob_id(manifest(slot.model, before)),
+        after_blob=None if after is None else blob_id(manifest(slot.model, after)),
+    )
+
+
+# Histories.
+
+
+class Story:
+    """A history of a registry: edits, commits on the trunk, and runs of `tag`, with a clock of its own.
+
+    A story can be forked: the fork is a branch that edits, commits and is merged back.
+    """
+
+    def __init__(
+        self,
+        policy: bytes | None = None,
+        *,
+        folder: str = "registry",
+        start: datetime = MONDAY,
+        shelf: Shelf | None = None,
+    ) -> None:
+        self.shelf = shelf or Shelf()
+        self.folder = folder
+        self.now = start
+        self.files: dict[str, Entry] = {}
+        self.trees: dict[str, Tree] = {}
+        self.line: list[str] = []
+        self.state = State()
+        self.past = PastOf()
+        self.registered: list[Registered] = []
+        self.policies: list[PolicyEffect] = []
+        self.last = Folded(state=self.state)
+        if policy is not None:
+            self.write(CONFIGURATION, policy)
+            self.write("staging/README.md", "What is tested.\n")
+            self.write("production/README.md", "What serves.\n")
+            self.write("archived/README.md", "What is kept.\n")
+            self.land()
+
+    # editing
+
+    def at(self, path: str) -> str:
+        """A path of the registry, from the repository's root."""
+        return f"{self.folder}/{path}" if self.folder else path
+
+    def write(self, path: str, content: Content) -> Story:
+        put(self.files, self.at(path), entry_of(self.shelf, content))
+        return self
+
+    def remove(self, path: str) -> Story:
+        put(self.files, self.at(path), None)
+        return self
+
+    def link(self, path: str, target: str = "elsewhere") -> Story:
+        return self.write(path, Entry(LINK, self.shelf.put(target.encode())))
+
+    def submodule(self, path: str) -> Story:
+        return self.write(path, Entry(SUBMODULE, "d" * 40))
+
+    def make_executable(self, path: str) -> Story:
+        return self.write(path, Entry(EXECUTABLE, self.files[self.at(path)].oid))
+
+    def copy(self, source: str, target: str) -> Story:
+        return self.write(target, self.files[self.at(source)])
+
+    def read(self, path: str) -> bytes:
+        return self.shelf.blobs[self.files[self.at(path)].oid]
+
+    def outside(self, path: str, content: Content) -> Story:
+        """Writes a file of the repository that is not the registry's."""
+        put(self.files, path, entry_of(self.shelf, content))
+        return self
+
+    # what people do
+
+    def policy(self, policy: bytes) -> Story:
+        return self.write(CONFIGURATION, policy)
+
+    def register(self, model: str, version: str, **more: object) -> Story:
+        return self.write(version_path(model, version), manifest(model, version, **more))
+
+    def promote(self, model: str, version: str, stage: str = "production") -> Story:
+        return self.carry_out(plans.promote(self.scene(model), Slot(model, stage), version))
+
+    def stage(self, model: str, version: str) -> Story:
+        return self.promote(model, version, "staging")
+
+    def fill(self, model: str, version: str, stage: str = "production") -> Story:
+        """Fills a slot by hand: nothing is archived."""
+        return self.copy(version_path(model, version), slot_path(stage, model))
+
+    def archive(self, model: str, stage: str = "production") -> Story:
+        slot = Slot(model, stage)
+        return self.carry_out(plans.empty(self.scene(model), slot, empty_slot(model), reason="no longer used"))
+
+    def rollback(self, model: str, stage: str = "production", to: str | None = None, *, hold_it: bool = True) -> Story:
+        scene = self.scene(model)
+        held = {}
+        for version in scene.versions(model):
+            entry = scene.registry.entry(hold_path(model, version))
+            if entry is not None and read_hold(self.shelf.blobs[entry.oid]).state == "held":
+                held[version] = "held"
+        holds = {version: hold(model, version) for version in scene.versions(model)} if hold_it else {}
+        plan = plans.rollback(scene, Slot(model, stage), to=to, held=held, holds=holds, reason="it drifts")
+        return self.carry_out(plan)
+
+    def hold(self, model: str, version: str) -> Story:
+        return self.write(hold_path(model, version), hold(model, version))
+
+    def unhold(self, model: str, version: str) -> Story:
+        return self.write(hold_path(model, version), hold(model, version, "it was the data", state="released"))
+
+    def attest(
+        self,
+        model: str,
+        version: str,
+        name: str = "shadow-traffic",
+        result: Result = "PASSED",
+        number: int = 1,
+        made: datetime | None = None,
+        **metrics: float,
+    ) -> Story:
+        about = self.read(version_path(model, version))
+        data = statement(about, name, result, made or self.now, **metrics)
+        return self.write(evidence_path(model, version, name, number), data)
+
+    def withdraw(self, *names: str) -> Story:
+        """Puts back what is open: a slot `production/m`, `records/m`, or `policy`."""
+        for name in names:
+            self.carry_out(self.withdrawal(thing_named(name)))
+        return self
+
+    def withdraw_all(self) -> Story:
+        return self.withdraw(*sorted(self.state.open))
+
+    def withdrawal(self, thing: Thing) -> Plan:
+        if isinstance(thing, Slot):
+            return plans.withdraw_slot(self.scene(thing.model), thing, empty_slot(thing.model))
+        if isinstance(thing, Records):
+            return plans.withdraw_records(self.scene(thing.model), thing.model)
+        passed = self.world().registry(self.state.passed_commit(thing))
+        layouts = [] if self.in_effect is None else [layout_of(self.in_effect)]
+        layouts += [layout_of(policy) for policy in [self.declared_policy] if policy is not None]
+        return plans.withdraw_policy(self.registry, passed, tuple(layouts), at_root=not self.folder)
+
+    def carry_out(self, plan: Plan) -> Story:
+        self.shelf.blobs.update(plan.blobs)
+        removed_first = sorted(plan.edits.items(), key=lambda edit: edit[1] is not None)
+        for path, entry in removed_first:
+            put(self.files, self.at(path), entry)
+        return self
+
+    # time and the trunk
+
+    def wait(self, length: timedelta | None = None, **more: float) -> Story:
+        self.now += length or timedelta(**more)
+        return self
+
+    def commit(self) -> str:
+        """A commit on the trunk: its id."""
+        commit = hashlib.sha1(f"{len(self.trees)} {self.line[-1:]}".encode()).hexdigest()
+        self.trees[commit] = Tree.of(self.shelf, self.files)
+        self.line.append(commit)
+        return commit
+
+    def tag(self, *, at: str | None = None, up_to: int | None = None) -> Folded:
+        """One run of `tag`: judges what has landed, and remembers what took effect."""
+        if at is not None:
+            self.now = datetime.fromisoformat(at).astimezone(UTC)
+        folded = fold(self.state, self.steps(up_to), self.world())
+        self.past.take(folded.effects)
+        self.registered += folded.registered
+        self.policies += folded.policies
+        self.state, self.last = folded.state, folded
+        return folded
+
+    def steps(self, up_to: int | None = None) -> list[Step]:
+        """The commits that have landed and were not judged yet."""
+        begin = 0 if self.state.judged is None else self.line.index(self.state.judged) + 1
+        return [Step(commit, self.trees[commit]) for commit in self.line[begin:up_to]]
+
+    def land(self) -> Folded:
+        """A commit, and a run of `tag` on it."""
+        self.commit()
+        return self.tag()
+
+    def world(self) -> World:
+        tip = self.trees[self.line[-1]] if self.line else tree({}, self.shelf)
+        return World(
+            trees=self.trees.__getitem__,
+            past=self.past,
+            folder=self.folder,
+            tip=seen_from(tip, self.folder),
+            now=self.now,
+        )
+
+    def fork(self) -> Story:
+        """A branch: it sees the same past and ledger, and edits files of its own."""
+        branch = Story(folder=self.folder, start=self.now, shelf=self.shelf)
+        branch.files = dict(self.files)
+        branch.trees, branch.line = self.trees, list(self.line)
+        branch.state, branch.past = self.state, self.past
+        return branch
+
+    def merge(self, branch: Story) -> tuple[str, ...]:
+        """Merges a branch into the trunk's files, from its last common commit: the conflicts."""
+        found = self.merged_with(branch)
+        if not found.conflicts:
+            self.files = dict(all_files(found.tree))
+        return found.conflicts
+
+    def merged_with(self, branch: Story) -> Merged:
+        common = [commit for commit in branch.line if commit in self.line][-1]
+        ours, theirs = Tree.of(self.shelf, self.files), Tree.of(self.shelf, branch.files)
+        result = merged(self.trees[common], ours, theirs)
+        return Merged(result.tree, result.conflicts)
+
+    def check(self, branch: Story) -> tuple[Judgement, ...]:
+        """What the judge says of a branch before it is merged."""
+        so_far = fold(self.state, self.steps(), self.world())
+        step = Step("0" * 40, self.merged_with(branch).tree)
+        return continued(replace(so_far, judgements=()), [step], self.world()).judgements
+
+    # questions
+
+    @property
+    def registry(self) -> Snapshot:
+        """The registry as it is being edited."""
+        return seen_from(Tree.of(self.shelf, self.files), self.folder)
+
+    @property
+    def in_effect(self) -> Policy | None:
+        """The policy that is in effect."""
+        return current_policy(self.state, self.world())
+
+    @property
+    def declared_policy(self) -> Policy | None:
+        found = self.world().policy_in(self.registry)
+        return found if isinstance(found, Policy) else None
+
+    def scene(self, model: str) -> Scene:
+        policy = self.in_effect or self.declared_policy
+        assert policy is not None
+        waiting = self.state.records_open(model)
+        return Scene(
+            registry=self.registry,
+            layout=layout_of(policy),
+            stages=policy.stages,
+            passed={} if waiting is None else {model: self.world().registry(waiting.passed)},
+            effects={Slot(model, stage): self.past.effects(Slot(model, stage)) for stage in policy.stages},
+        )
+
+    def serves(self, model: str, stage: str = "production") -> str | None:
+        """The version that is in effect."""
+        effects = self.past.effects(Slot(model, stage))
+        return effects[-1].after if effects else None
+
+    @property
+    def tags(self) -> list[str]:
+        """Everything that took effect, in words: `m/production/1 promote 1.0.0`."""
+        return [f"{found.name} {found.action} {found.after or 'nothing'}" for found in self.past.all()]
+
+    @property
+    def open(self) -> dict[str, list[str]]:
+        """What is open: by thing, the verdict and the ids of the rules that say so."""
+        return {
+            name: [str(item.verdict), *dict.fromkeys(found.rule for found in item.findings if not found.advisory)]
+            for name, item in sorted(self.state.open.items())
+        }
+
+    def said(self, thing: str) -> tuple[Finding, ...]:
+        """What the last run said about a thing."""
+        return next((found.findings for found in self.last.judgements if found.thing == thing), ())
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The tree that a merge gives, and its conflicts."""
+
+    tree: Snapshot
+    conflicts: tuple[str, ...]
+
+
+def seen_from(snapshot: Snapshot, folder: str) -> Snapshot:
+    from gitstage.changes import below
+
+    return below(snapshot, folder)
+
+
+def all_files(snapshot: Snapshot) -> Iterable[tuple[str, Entry]]:
+    from gitstage.changes import files
+
+    return files(snapshot)
