@@ -217,7 +217,8 @@ def judged(place: Ground, plan: Plan) -> Report:
         base = _merge_base(registry, tip, place.head)
         whole = merged(base, registry.repo.tree(tip), tree, _owned(registry))
         tree, conflicts = whole.tree, whole.conflicts
-    after = continued(replace(place.folded, judgements=()), [Step("0" * 40, tree)], place.world)
+    world = replace(place.world, may_adopt=any(step.action in ("adopt", "init") for step in plan.steps))
+    after = continued(replace(place.folded, judgements=()), [Step("0" * 40, tree)], world)
     things = {registry.identity.layout.place(path).thing for path in plan.edits}
     return report_of(registry, after, things, conflicts, base=tip, head=None)
 

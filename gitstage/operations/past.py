@@ -46,6 +46,11 @@ class TagPast:
         self.load({slot.model})
         return self._effects.get(slot, ())
 
+    def current(self, slot: Slot) -> Effect | None:
+        """The last change of a slot that took effect."""
+        effects = self.effects(slot)
+        return effects[-1] if effects else None
+
     def taken(self, slot: Slot) -> int:
         """The highest number that a tag of the slot uses, whether it counts or not."""
         self.load({slot.model})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -76,6 +76,12 @@ class Registry:
         from gitstage.changes import Nothing
 
         return Nothing() if commit is None else below(self.repo.tree(commit), self.folder)
+
+    def listed(self, commit: str, paths: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """The files below some paths of the registry at a commit, with their blob ids, in one go."""
+        prefix = f"{self.folder}/" if self.folder else ""
+        for path, entry in self.repo.listed(commit, [prefix + path for path in paths]):
+            yield path.removeprefix(prefix), entry.oid
 
     @cached_property
     def head(self) -> str | None:

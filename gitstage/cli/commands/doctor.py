@@ -1,0 +1,29 @@
+"""`gitstage doctor`."""
+
+from __future__ import annotations
+
+import click
+
+from gitstage.cli.context import Context, ascii_only, pass_context
+
+
+@click.command(
+    epilog="""\b
+Example:
+  gitstage doctor
+"""
+)
+@pass_context
+def command(context: Context) -> int:
+    """Say what is missing here, and what to do about it. Exit 1 where something is not well."""
+    from gitstage.operations import doctor
+    from gitstage.sinks import terminal
+
+    checks = doctor.run(context.directory, context.folder)
+    marks = ("ok", "--", "!!") if ascii_only() else ("✓", "–", "✗")
+    for check in checks:
+        mark = marks[0] if check.well else marks[1] if check.optional else marks[2]
+        click.echo(f"{mark} {check.name:<11} {terminal(check.found)}")
+        if check.hint:
+            click.echo(f"  {'':<11} try: {terminal(check.hint)}")
+    return 0 if all(check.well or check.optional for check in checks) else 1

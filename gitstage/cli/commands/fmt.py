@@ -1,0 +1,34 @@
+"""`gitstage fmt`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitstage.cli.context import Context, pass_context
+
+
+@click.command(
+    epilog="""\b
+Example:
+  gitstage fmt models/fraud-detector/1.1.0.yaml
+"""
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…")
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 where a file would change.")
+@pass_context
+def command(context: Context, files: tuple[Path, ...], check: bool) -> int:
+    """Write manifests in their canonical form. Comments are lost."""
+    from gitstage.operations import fmt
+    from gitstage.sinks import terminal
+
+    done = fmt.run([Path(context.directory) / file for file in files], check=check)
+    for path in done.changed:
+        click.echo(f"{'would change' if check else 'wrote'} {terminal(str(path))}")
+    for path, problem in done.problems:
+        line = f":{problem.line}" if problem.line else ""
+        click.echo(f"{terminal(str(path))}{line}: {terminal(problem.message)}", err=True)
+        if problem.hint:
+            click.echo(f"  try: {terminal(problem.hint)}", err=True)
+    return 2 if done.problems else 1 if check and done.changed else 0

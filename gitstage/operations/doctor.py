@@ -1,0 +1,123 @@
+"""Say what is missing here, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gitstage.errors import GitstageError
+from gitstage.git import NotARepository
+from gitstage.layout import ATTRIBUTES
+from gitstage.operations.registries import Registry, open_registry
+
+FLOOR = (2, 39)
+"""The oldest git that gitstage is tested with: Debian 12's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was looked at: whether it is well, what was found, and what to do where it is not.
+
+    `optional` things are worth knowing and stop nothing.
+    """
+
+    name: str
+    well: bool
+    found: str
+    hint: str | None = None
+    optional: bool = False
+
+
+def run(directory: str = ".", folder: str | None = None) -> tuple[Check, ...]:
+    """Looks at git, the repository, the registry, its policy, its ledger and its tags."""
+    return tuple(_checks(directory, folder))
+
+
+def _checks(directory: str, folder: str | None) -> Iterator[Check]:
+    yield _git()
+    try:
+        registry = open_registry(directory, folder=folder)
+    except GitstageError as error:
+        name = "repository" if isinstance(error, NotARepository) else "registry"
+        yield Check(name=name, well=False, found=error.message, hint=error.hint or "gitstage init")
+        return
+    yield Check(name="registry", well=True, found=f"{registry.folder or 'the root'}, id {registry.identity.id}")
+    yield _history(registry)
+    yield _identity(registry)
+    yield _attributes(registry)
+    yield from _judged(registry)
+
+
+def _git() -> Check:
+    from gitstage.git.process import Processes
+
+    said = Processes().run("--version").out.decode().strip()
+    found = re.search(r"(\d+)\.(\d+)", said)
+    version = (int(found[1]), int(found[2])) if found else (0, 0)
+    return Check(
+        name="git",
+        well=version >= FLOOR,
+        found=said,
+        hint=None if version >= FLOOR else f"gitstage needs git {FLOOR[0]}.{FLOOR[1]} or newer",
+    )
+
+
+def _history(registry: Registry) -> Check:
+    shallow = registry.repo.is_shallow
+    return Check(
+        name="history",
+        well=not shallow,
+        found="a shallow clone" if shallow else "complete",
+        hint="git fetch --unshallow" if shallow else None,
+    )
+
+
+def _identity(registry: Registry) -> Check:
+    name, mail = registry.repo.config("user.name"), registry.repo.config("user.email")
+    return Check(
+        name="identity",
+        well=bool(name and mail),
+        found=f"{name} <{mail}>" if name and mail else "git does not know who you are",
+        hint=None if name and mail else 'git config user.name "Your Name"; git config user.email you@example.com',
+        optional=True,
+    )
+
+
+def _attributes(registry: Registry) -> Check:
+    there = registry.at(registry.head).entry(ATTRIBUTES) is not None
+    return Check(
+        name="attributes",
+        well=there,
+        found=f"{ATTRIBUTES} is there" if there else f"no {ATTRIBUTES}: git may convert line ends and merge line by line",
+        hint=None if there else f"write into it: * -text merge=binary (in {registry.folder or 'the root'})",
+    )
+
+
+def _judged(registry: Registry) -> Iterator[Check]:
+    try:
+        state = registry.state
+    except GitstageError as error:
+        yield Check(name="ledger", well=False, found=error.message, hint=error.hint)
+        return
+    tip = registry.tip
+    behind = state.judged != tip
+    who = "the tag workflow has not run" if registry.identity.tags_in_ci else "nobody has run gitstage tag"
+    yield Check(
+        name="ledger",
+        well=not behind,
+        found=f"judged to {str(state.judged)[:12]}" + (f"; the trunk is at {str(tip)[:12]}: {who}" if behind else ""),
+        hint="gitstage tag" if behind else None,
+        optional=True,
+    )
+    if state.open:
+        yield Check(
+            name="open",
+            well=False,
+            found=", ".join(sorted(state.open)),
+            hint="gitstage status; gitstage tag --dry-run says why",
+            optional=True,
+        )
+    registry.past.load_all()
+    for alarm in registry.past.alarms:
+        yield Check(name="tag", well=False, found=f"{alarm.ref}: {alarm.why}", hint="find out who made it")

@@ -1,0 +1,72 @@
+"""`--at WHEN`: what was in effect at a moment, at a commit, or when a promotion took effect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from gitstage.errors import NoSuchThing
+from gitstage.git import NoSuchRevision
+from gitstage.ledger import Effect, body_of, moment_of
+from gitstage.operations.registries import Registry
+
+
+@dataclass(frozen=True)
+class When:
+    """A moment (UTC) by which tags are asked, or a commit in whose history they must be."""
+
+    text: str
+    moment: datetime | None = None
+    commit: str | None = None
+
+
+def when(registry: Registry, text: str) -> When:
+    """What `--at` means: a date (00:00 UTC), an RFC 3339 moment, a promotion's tag, or a revision."""
+    moment = _moment(text)
+    if moment is not None:
+        return When(text, moment=moment)
+    tag = _tagged_moment(registry, text)
+    if tag is not None:
+        return When(text, moment=tag)
+    try:
+        return When(text, commit=registry.repo.resolve(text))
+    except NoSuchRevision as error:
+        raise NoSuchThing(
+            f"{text!r} is no moment, commit or tag", hint="--at 2026-03-01, --at 2026-03-01T14:00Z, --at COMMIT"
+        ) from error
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        if len(text) == 10:
+            return datetime.combine(date.fromisoformat(text), time(), UTC)
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if len(text) < 10 or "-" not in text:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def _tagged_moment(registry: Registry, text: str) -> datetime | None:
+    name = text.removeprefix("refs/tags/").removeprefix(registry.identity.tag_prefix)
+    last = name.rpartition("/")[2]
+    if not last.isdigit():
+        return None
+    found = registry.repo.tags(registry.identity.tag_ref(name))
+    try:
+        return moment_of(body_of(found[0].message)["moment"]) if found else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def effects_at(registry: Registry, effects: Sequence[Effect], at: When | None) -> tuple[Effect, ...]:
+    """Those of `effects` that had taken effect then."""
+    if at is None:
+        return tuple(effects)
+    if at.moment is not None:
+        return tuple(effect for effect in effects if effect.moment <= at.moment)
+    assert at.commit is not None
+    later = registry.repo.unreachable({effect.commit for effect in effects}, at.commit)
+    return tuple(effect for effect in effects if effect.commit not in later)
