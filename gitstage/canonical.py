@@ -71,12 +71,12 @@ def _fail(message: str, line: int | None = None, hint: str | None = None) -> NoR
 # Characters. The tables are our own and not Python's `isprintable`, whose answer changes with every Unicode version.
 
 _UNREADABLE = (
-    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # control characters; \x85 ends a line in YAML 1.1 only
+    "\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f"  # control characters, the tab too, about which PyYAML's two readers disagree
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # reorder what is shown
-    "\u2028\u2029\ufeff\ufffe\uffff"  # end a line in YAML 1.1 only; byte order marks; no characters
+    "\u2028\u2029\ufeff\ufffe\uffff"  # end a line in YAML 1.1 only, as \x85; byte order mark; no characters
 )
 _INVISIBLE = (
-    "\t\n\r\xa0\xad\u034f\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164"
+    "\n\r\xa0\xad\u034f\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164"
     "\ufe00-\ufe0f\ufff0-\ufffb\uffa0\ud800-\udfff"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\U000f0000-\U0010ffff"
 )
@@ -197,10 +197,11 @@ def _check_bytes(data: bytes, limit: int) -> None:
         _fail("a directive (%) is not allowed", _line_at(text, f"\n{text}".index("\n%")))
     found = UNREADABLE.search(text)
     if found is not None:
+        tab = found[0] == "\t"
         _fail(
-            f"the document has a control character, U+{ord(found[0]):04X}",
+            "the document has a tab" if tab else f"the document has a control character, U+{ord(found[0]):04X}",
             _line_at(text, found.start()),
-            f'in text, write it as an escape: "{_escaped(found)}"',
+            'use spaces; in text write "\\t"' if tab else f'in text, write it as an escape: "{_escaped(found)}"',
         )
 
 
@@ -219,7 +220,7 @@ def _loader_class() -> Any:
 def _syntax_problem(error: Any) -> Problem:
     mark = getattr(error, "problem_mark", None)
     said = getattr(error, "problem", None) or str(error)
-    hint = "indent with spaces, and quote text that begins with a sign" if "cannot start any token" in said else None
+    hint = "quote text that begins with a sign" if "cannot start any token" in said else None
     return Problem(f"this is not YAML: {said}", None if mark is None else mark.line + 1, hint)
 
 
