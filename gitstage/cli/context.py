@@ -22,14 +22,28 @@ class Context:
     """The options that stand before a command."""
 
     directory: str = "."
+    repo: str | None = None
     folder: str | None = None
     verbose: bool = False
 
-    def registry(self, *, commit: str | None = None) -> Registry:
+    def registry(self) -> Registry:
         """The registry that is meant."""
         from gitstage.operations.registries import open_registry
 
-        return open_registry(self.directory, folder=self.folder, commit=commit)
+        return open_registry(self.where, folder=self.folder)
+
+    @property
+    def where(self) -> str:
+        """The path or URL of the repository."""
+        if self.repo is None or "://" in self.repo:
+            return self.repo or self.directory
+        return os.path.join(self.directory, self.repo) if not _is_scp_like(self.repo) else self.repo
+
+
+def _is_scp_like(text: str) -> bool:
+    """Whether a text names a repository as ssh does, `git@host:path`."""
+    before, colon, _ = text.partition(":")
+    return bool(colon) and "@" in before and "/" not in before
 
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -90,15 +90,16 @@ class Commands(click.Group):
 )
 @click.version_option(None, "--version", package_name="gitstage", message="gitstage %(version)s")
 @click.option("-C", "directory", metavar="DIR", default=".", help="Run as if started in DIR.")
+@click.option("--repo", metavar="PATH|URL", help="The repository; for a URL, a clone in the user's cache is read.")
 @click.option("--registry", metavar="FOLDER", help="The registry's folder, where a repository holds several.")
 @click.option("--verbose", is_flag=True, help="Say more on stderr.")
 @click.pass_context
-def cli(ctx: click.Context, directory: str, registry: str | None, verbose: bool) -> None:
+def cli(ctx: click.Context, directory: str, repo: str | None, registry: str | None, verbose: bool) -> None:
     """Promote machine-learning models through stages kept in Git.
 
     Stages are folders of manifests, a promotion is a commit that a policy judges, and what took effect is a tag.
     """
-    ctx.obj = Context(directory=directory, folder=registry, verbose=verbose)
+    ctx.obj = Context(directory=directory, repo=repo, folder=registry, verbose=verbose)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from gitstage.changes import Entry, Overlay, Snapshot, below, joined
 from gitstage.errors import GitstageError
 from gitstage.findings import Judgement, Report, Verdict
-from gitstage.git import Checkout, GitError, NoSuchRevision, RefMoved, RefUpdate, Repository
+from gitstage.git import Checkout, GitError, LocalEdits, NoSuchRevision, RefMoved, RefUpdate, Repository
 from gitstage.layout import Layout, Slot, Thing
 from gitstage.ledger import Folded
 from gitstage.merges import merged
@@ -341,9 +341,11 @@ def _move(repo: Repository, moved: RefUpdate, tagged: Tagged | None, paths: list
     checkout = Checkout(repo)
     edited = checkout.local_edits(paths, moved.old)
     if edited:
-        from gitstage.git import LocalEdits
-
-        raise LocalEdits(edited)
+        raise LocalEdits(
+            f"{', '.join(edited[:5])}{' and others' if len(edited) > 5 else ''}: changed here and not committed",
+            paths=edited,
+            hint="commit, stash or undo those changes first",
+        )
     checkout.begin(moved.old, moved.new, paths)
     repo.transact(updates, reason=subject)
     checkout.finish()

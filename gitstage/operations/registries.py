@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitstage.canonical import DocumentError, parse
 from gitstage.changes import FOLDER, Snapshot, below, joined
 from gitstage.errors import GitstageError
-from gitstage.git import GitError, NoSuchRevision, Repository, ShallowRepository
+from gitstage.git import GitError, Repository, ShallowRepository
 from gitstage.identity import Identity, identity_of
 from gitstage.layout import CONFIGURATION, RECORD_FOLDERS, Slot
 from gitstage.ledger import LEDGER_FILE, State, state_from
@@ -107,10 +111,12 @@ class Registry:
         if found is None and self.remote is not None:
             try:
                 self.repo.fetch(self.remote, [f"{ref}:{self.local_ledger_ref}"])
-            except (NoSuchRevision, GitError):
-                return self._without_ledger()
+            except GitError:
+                pass  # the remote has none either, or cannot be reached
             found = self.repo.ref(self.local_ledger_ref)
-        return found if found is not None else self._without_ledger()
+        if found is None:
+            self._refuse_without_ledger()
+        return found
 
     @cached_property
     def local_ledger_ref(self) -> str:
@@ -120,7 +126,7 @@ class Registry:
             return f"refs/remotes/{self.remote}/{ref.removeprefix('refs/heads/')}"
         return ref
 
-    def _without_ledger(self) -> None:
+    def _refuse_without_ledger(self) -> None:
         """There is no ledger: that is so in a new registry, and else something is missing here."""
         if self.repo.refs(self.identity.tag_ref("policy/")):
             remote = self.remote or "origin"
@@ -291,6 +297,20 @@ class TrunkRewritten(GitstageError):
         )
 
 
+REMOTE = re.compile(r"(?:https?|ssh|git|file)://|[\w.-]+@[\w.-]+:")
+"""What names a repository elsewhere, as git's own clone understands it."""
+
+
+def repository_at(path: str) -> Repository:
+    """The repository at a path; for a URL, a partial clone in the user's cache, brought up to date."""
+    if not REMOTE.match(path):
+        return Repository.discover(path)
+    from gitstage.git.creation import mirror
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "gitstage")
+    return mirror(path, cache / hashlib.sha256(path.encode()).hexdigest()[:24])
+
+
 def open_registry(
     path: str = ".", *, folder: str | None = None, now: datetime | None = None, commit: str | None = None
 ) -> Registry:
@@ -299,7 +319,7 @@ def open_registry(
     `commit` is the commit whose gitstage.yaml says which registry it is (the one checked out unless given).
     Raises NoRegistry, NotARepository, DocumentError.
     """
-    repo = Repository.discover(path)
+    repo = repository_at(path)
     found = folder.strip("/") if folder is not None else find_folder(repo)
     if found == ".":
         found = ""

@@ -1,0 +1,83 @@
+"""`gitstage log`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from gitstage.cli.context import Context, coloured, json_option, pass_context
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  gitstage log fraud-detector
+  gitstage log fraud-detector@production
+"""
+)
+@click.argument("what", metavar="MODEL[@STAGE]")
+@click.option("--at", metavar="WHEN", help="Only what had taken effect then: a moment, a date, a commit or a tag.")
+@json_option
+@pass_context
+def command(context: Context, what: str, at: str | None, as_json: bool) -> None:
+    """Show what took effect in a model's stages, when and why, newest first."""
+    from gitstage.operations import log
+
+    found = log.run(context.registry(), what, at=at)
+    if as_json:
+        click.echo(json.dumps(document(found), indent=2, ensure_ascii=True))
+        return
+    from gitstage.cli.drawing import table
+    from gitstage.sinks import terminal
+
+    rows = [
+        [
+            f"{effect.moment:%Y-%m-%d %H:%M} UTC",
+            effect.slot.stage,
+            effect.action,
+            f"{effect.before or '–'} → {effect.after or '–'}",
+            effect.commit[:12],
+            effect.name,
+            found.reasons.get(effect.commit, ""),
+        ]
+        for effect in found.effects
+    ]
+    if rows:
+        click.echo(
+            table(["when", "stage", "what", "version", "commit", "tag", "why"], rows, colour=coloured()).rstrip("\n")
+        )
+    else:
+        click.echo(f"nothing of {terminal(found.model)} has taken effect")
+    for alarm in found.alarms:
+        click.echo(f"alarm: {terminal(alarm.ref)}: {terminal(alarm.why)}", err=True)
+
+
+def document(found: object) -> dict[str, object]:
+    """The log as JSON, `gitstage/log/v1`."""
+    from gitstage.ledger import finding_document, text_of
+    from gitstage.operations.log import Log
+
+    assert isinstance(found, Log)
+    return {
+        "schema": "gitstage/log/v1",
+        "model": found.model,
+        "effects": [
+            {
+                "moment": text_of(effect.moment),
+                "stage": effect.slot.stage,
+                "number": effect.number,
+                "action": effect.action,
+                "before": effect.before,
+                "after": effect.after,
+                "source": effect.source,
+                "commit": effect.commit,
+                "tag": effect.name,
+                "policy": effect.policy,
+                "reason": found.reasons.get(effect.commit),
+                "findings": [finding_document(finding) for finding in effect.findings],
+            }
+            for effect in found.effects
+        ],
+        "alarms": [{"ref": alarm.ref, "why": alarm.why} for alarm in found.alarms],
+    }

@@ -1,0 +1,120 @@
+"""`gitstage show`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from gitstage.cli.context import Context, at_options, coloured, json_option, pass_context
+
+if TYPE_CHECKING:
+    from gitstage.operations.show import Shown
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  gitstage show fraud-detector@production
+  gitstage show fraud-detector@1.1.0 --json
+"""
+)
+@click.argument("reference", metavar="REF")
+@at_options
+@json_option
+@pass_context
+def command(context: Context, reference: str, at: str | None, declared: bool, as_json: bool) -> None:
+    """Show one version: its manifest, where it was in effect, what was tested, whether it is held."""
+    from gitstage.operations import show
+
+    found = show.run(context.registry(), reference, at=at, declared=declared)
+    if as_json:
+        click.echo(json.dumps(document(found), indent=2, ensure_ascii=True))
+        return
+    _print(found)
+
+
+def _print(found: Shown) -> None:
+    from gitstage.cli.drawing import size, table
+    from gitstage.sinks import terminal
+
+    manifest, resolved = found.manifest, found.resolved
+    where = f"in effect in {', '.join(found.in_effect)}" if found.in_effect else "archived" if found.archived else ""
+    click.echo(terminal(f"{resolved.model}@{resolved.version}") + (f"  {where}" if where else ""))
+    if found.held is not None:
+        click.echo(f"held: {terminal(found.held)}")
+    if found.problem is not None:
+        click.echo(f"its manifest cannot be read: {terminal(found.problem)}")
+    if manifest.get("description"):
+        click.echo(terminal(str(manifest["description"])))
+    for group in ("metrics", "params", "labels", "source"):
+        rows = [[name, str(value)] for name, value in manifest.get(group, {}).items()]
+        if rows:
+            click.echo("")
+            click.echo(table([group, ""], rows, colour=coloured()).rstrip("\n"))
+    artifacts = [
+        [artifact["path"], size(artifact["size"]), artifact["sha256"][:12] + "…", artifact["uri"]]
+        for artifact in manifest.get("artifacts", [])
+    ]
+    if artifacts:
+        click.echo("")
+        click.echo(table(["artifact", "size", "sha256", "uri"], artifacts, colour=coloured()).rstrip("\n"))
+    evidence = [
+        [item.name, str(item.number), item.result or "–", item.made or "–", _metrics(item.metrics)]
+        for item in found.evidence
+    ]
+    if evidence:
+        click.echo("")
+        headers = ["evidence", "no.", "result", "made", "measured"]
+        click.echo(table(headers, evidence, colour=coloured()).rstrip("\n"))
+    effects = [
+        [f"{effect.moment:%Y-%m-%d %H:%M} UTC", effect.slot.stage, effect.action, effect.name]
+        for effect in found.effects
+    ]
+    if effects:
+        click.echo("")
+        click.echo(table(["when", "stage", "what", "tag"], effects, colour=coloured()).rstrip("\n"))
+
+
+def _metrics(metrics: object) -> str:
+    assert isinstance(metrics, dict)
+    return ", ".join(f"{name} {value}" for name, value in metrics.items()) or "–"
+
+
+def document(found: Shown) -> dict[str, object]:
+    """A version as JSON, `gitstage/shown/v1`."""
+    from gitstage.ledger import text_of
+
+    return {
+        "schema": "gitstage/shown/v1",
+        **{key: value for key, value in found.resolved.document().items() if key not in ("schema", "manifest")},
+        "manifest": dict(found.manifest),
+        "in_effect": list(found.in_effect),
+        "archived": found.archived,
+        "held": found.held,
+        "problem": found.problem,
+        "evidence": [
+            {
+                "path": item.path,
+                "name": item.name,
+                "number": item.number,
+                "type": item.type,
+                "result": item.result,
+                "made": item.made,
+                "metrics": dict(item.metrics),
+            }
+            for item in found.evidence
+        ],
+        "effects": [
+            {
+                "moment": text_of(effect.moment),
+                "stage": effect.slot.stage,
+                "action": effect.action,
+                "before": effect.before,
+                "after": effect.after,
+                "tag": effect.name,
+            }
+            for effect in found.effects
+        ],
+    }

@@ -1,0 +1,159 @@
+"""`gitstage status`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from gitstage.cli.context import Context, at_options, coloured, json_option, pass_context
+
+if TYPE_CHECKING:
+    from gitstage.ledger import Open
+    from gitstage.operations.status import Cell, ModelStatus, Status
+
+EMPTY = "–"
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  gitstage status
+  gitstage status fraud-detector
+  gitstage status --at 2026-07-15T14:00Z
+"""
+)
+@click.argument("model", required=False)
+@at_options
+@json_option
+@pass_context
+def command(context: Context, model: str | None, at: str | None, declared: bool, as_json: bool) -> None:
+    """Show what is in each stage: what is in effect and, where it differs, what is declared and why it waits."""
+    from gitstage.operations import status
+
+    found = status.run(context.registry(), model, at=at, declared=declared)
+    if as_json:
+        click.echo(json.dumps(document(found), indent=2, ensure_ascii=True))
+        return
+    _print(found, detailed=model is not None)
+
+
+def _print(found: Status, *, detailed: bool) -> None:
+    from gitstage.cli.drawing import table
+    from gitstage.sinks import terminal
+
+    if not found.models:
+        click.echo("no model is registered: gitstage register MODEL@1.0.0 --artifact FILE")
+    elif detailed:
+        _print_model(found.models[0])
+    else:
+        headers = ["model", *found.stages, "archived"]
+        rows = [_row(model, found.stages) for model in found.models]
+        click.echo(table(headers, rows, colour=coloured()).rstrip("\n"))
+        for model in found.models:
+            for line in _why(model):
+                click.echo(line)
+    if found.policy_waiting is not None:
+        click.echo(f"policy: {_reason(found.policy_waiting)}")
+    for note in found.notes:
+        click.echo(f"note: {terminal(note)}", err=True)
+
+
+def _row(model: ModelStatus, stages: tuple[str, ...]) -> list[str]:
+    cells = [_cell(model.slots[stage]) for stage in stages]
+    return [model.model, *cells, str(len(model.archived)) if model.archived else EMPTY]
+
+
+def _cell(cell: Cell) -> str:
+    version = cell.version or EMPTY
+    return f"{version} ({cell.declared or 'something else'} declared)" if cell.differs else version
+
+
+def _why(model: ModelStatus) -> list[str]:
+    from gitstage.sinks import terminal
+
+    lines = []
+    for stage, cell in model.slots.items():
+        if cell.waiting is not None:
+            lines.append(f"{terminal(model.model)}: {stage} waits: {_reason(cell.waiting)}")
+    if model.waiting is not None:
+        lines.append(f"{terminal(model.model)}: its records are open: {_reason(model.waiting)}")
+    return lines
+
+
+def _reason(waiting: Open) -> str:
+    from gitstage.sinks import terminal
+
+    found = waiting.findings[0] if waiting.findings else None
+    if found is None:
+        return str(waiting.verdict)
+    opens = f", opens {found.opens:%Y-%m-%d %H:%M} UTC" if found.opens else ""
+    more = f" and {len(waiting.findings) - 1} more" if len(waiting.findings) > 1 else ""
+    return f"{found.rule}: {terminal(found.message)}{opens}{more}"
+
+
+def _print_model(model: ModelStatus) -> None:
+    from gitstage.cli.drawing import table
+    from gitstage.layout import version_key
+    from gitstage.sinks import terminal
+
+    rows = []
+    for stage, cell in model.slots.items():
+        effect = cell.effect
+        since = f"{effect.moment:%Y-%m-%d %H:%M} UTC" if effect is not None and effect.after else ""
+        rows.append([stage, _cell(cell), since, effect.name if effect is not None else ""])
+    click.echo(terminal(model.model))
+    click.echo(table(["stage", "in effect", "since", "tag"], rows, colour=coloured()).rstrip("\n"))
+    versions = ", ".join(sorted(model.versions, key=version_key, reverse=True))
+    click.echo(f"versions  {terminal(versions) or EMPTY}")
+    click.echo(f"archived  {terminal(', '.join(sorted(model.archived, key=version_key, reverse=True))) or EMPTY}")
+    for version, reason in sorted((model.held or {}).items()):
+        click.echo(f"held      {terminal(version)}: {terminal(reason)}")
+    for line in _why(model):
+        click.echo(line)
+
+
+def document(found: Status) -> dict[str, object]:
+    """The status as JSON, `gitstage/status/v1`."""
+    from gitstage.ledger import finding_document, text_of
+
+    def waiting(item: Open | None) -> dict[str, object] | None:
+        if item is None:
+            return None
+        return {
+            "verdict": str(item.verdict),
+            "landed": item.landed,
+            "since": text_of(item.since),
+            "findings": [finding_document(finding) for finding in item.findings],
+        }
+
+    def slot(cell: Cell) -> dict[str, object]:
+        return {
+            "version": cell.version,
+            "declared": cell.declared if cell.differs else cell.version,
+            "differs": cell.differs,
+            "since": text_of(cell.effect.moment) if cell.effect else None,
+            "tag": cell.effect.name if cell.effect else None,
+            "waiting": waiting(cell.waiting),
+        }
+
+    return {
+        "schema": "gitstage/status/v1",
+        "at": found.at,
+        "stages": list(found.stages),
+        "judged": found.state.judged,
+        "unjudged": found.unjudged,
+        "policy": waiting(found.policy_waiting),
+        "models": [
+            {
+                "model": model.model,
+                "stages": {stage: slot(cell) for stage, cell in model.slots.items()},
+                "versions": sorted(model.versions),
+                "archived": sorted(model.archived),
+                "held": dict(model.held) if model.held is not None else None,
+                "records": waiting(model.waiting),
+            }
+            for model in found.models
+        ],
+    }
