@@ -70,7 +70,7 @@ def workflow_property(text: str) -> str:
 # Three things look at the text that is shown, after Markdown is done, and are no longer fooled by an entity:
 # references (`@team`, `#12`, and GitLab's `!3`, `~label`) and `:emoji:`, taken apart by a space of no width, and
 # formulas (`$x$`), for which the manual knows a <span> ("Writing mathematical expressions" on docs.github.com).
-_ENTITIES = {ord(char): f"&#{ord(char)};" for char in "\\`*[]|~"} | {
+_ENTITIES = {ord(char): f"&#{ord(char)};" for char in "\\`*[]|~#"} | {
     ord("&"): "&amp;",
     ord("<"): "&lt;",
     ord(">"): "&gt;",
@@ -81,7 +81,7 @@ _STRUCTURE = re.compile(
     r"""
       (?<![A-Za-z0-9])_ | _(?![A-Za-z0-9])                 # within a word it is only a character
     | (?<!\d):(?=\S) | (?<=www)\.                          # https://…, mailto:…, www.…
-    | \A[-+=\#] | (?<=\A\d)[.)](?=\s|\Z) | (?<=\A\d\d)[.)](?=\s|\Z)      # a list, a heading, a line below one
+    | \A[-+=] | \A\d+[.)](?=\s|\Z)                         # a list, or a line below a heading
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -99,12 +99,15 @@ def markdown(text: str) -> str:
 def markdown_code(text: str) -> str:
     """`text` as code in GitHub's Markdown, to be copied as it is."""
     text = terminal(text)
-    return f"`{text}`" if _CODE.fullmatch(text) else f"<code>{_inert(text)}</code>"
+    if _CODE.fullmatch(text):
+        return f"`{text}`"
+    # Markdown still looks for links in here, and for an address after entities are gone
+    return f"<code>{_inert(text).replace('@', '<span>@</span>')}</code>"
 
 
 def _inert(text: str) -> str:
-    text = _STRUCTURE.sub(lambda found: f"\0{ord(found.group())}\1", text.strip()).translate(_ENTITIES)
-    return text.replace("\0", "&#").replace("\1", ";")
+    text = _STRUCTURE.sub(lambda found: f"{found[0][:-1]}\0{ord(found[0][-1])}\1", text.strip())
+    return text.translate(_ENTITIES).replace("\0", "&#").replace("\1", ";")
 
 
 def json_document(value: object) -> str:

@@ -32,7 +32,7 @@ def difference(before: float | None, after: float | None) -> str:
 
 def clock(moment: datetime) -> str:
     """A moment to the minute: `2026-11-24 14:00 UTC`."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return moment.astimezone(UTC).isoformat(" ", "minutes").replace("+00:00", " UTC")
 
 
 def distance(length: timedelta) -> str:

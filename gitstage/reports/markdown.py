@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, takewhile
 
 from gitstage.findings import Finding, Judgement, Report, Verdict
 from gitstage.reports import wording
@@ -14,6 +15,7 @@ _OVERVIEW = 50
 """So many changes are listed at the top: of a thousand the reader wants those that were refused."""
 _CELL = 500
 """So many characters of one text are shown."""
+_CUT = "\n*What is missing here did not fit. All of it:* `gitstage check`\n"
 
 
 def render(report: Report, *, limit: int = 65_536) -> str:
@@ -29,14 +31,10 @@ def _fitted(blocks: Iterable[str], limit: int) -> str:
     blocks = list(blocks)
     if sum(map(len, blocks)) <= limit:
         return "".join(blocks)
-    cut = "\n*What is missing here did not fit. All of it:* `gitstage check`\n"
-    left, fitting = limit - len(cut), []
-    for block in blocks:
-        if len(block) > left:
-            break
-        left -= len(block)
-        fitting.append(block)
-    return "".join([*fitting, cut]) if left >= 0 else ""
+    if limit < len(_CUT):
+        return ""
+    fitting = takewhile(lambda length: length <= limit - len(_CUT), accumulate(map(len, blocks)))
+    return "".join([*blocks[: len(list(fitting))], _CUT])
 
 
 def _blocks(report: Report) -> Iterator[str]:
@@ -47,7 +45,7 @@ def _blocks(report: Report) -> Iterator[str]:
         yield f"\n{note}\n"
     judgements = wording.by_verdict(report.judgements)
     if judgements:
-        yield _overview(judgements)
+        yield from _overview(judgements)
     for judgement in judgements:
         if judgement.verdict is not Verdict.PASSED:
             yield f"\n#### {_headline(judgement)}\n"
@@ -73,7 +71,7 @@ def _notes(report: Report) -> Iterator[str]:
     yield from (f"Note: {_text(note)}" for note in report.notes)
 
 
-def _overview(judgements: Sequence[Judgement]) -> str:
+def _overview(judgements: Sequence[Judgement]) -> Iterator[str]:
     rows = [
         (
             _text(wording.subject(judgement)),
@@ -85,7 +83,7 @@ def _overview(judgements: Sequence[Judgement]) -> str:
     more = len(judgements) - len(rows)
     if more:
         rows.append((f"and {more} more", "", ""))
-    return _table(("change", "from → to", "verdict"), rows)
+    yield from _table(("change", "from → to", "verdict"), rows)
 
 
 def _headline(judgement: Judgement) -> str:
@@ -99,10 +97,10 @@ def _body(report: Report, judgement: Judgement) -> Iterator[str]:
             (_text(name), number(before), number(after), difference(before, after))
             for name, (before, after) in sorted(judgement.metrics.items())
         ]
-        yield _table(heads, rows, right=frozenset({1, 2, 3}))
+        yield from _table(heads, rows, right=frozenset({1, 2, 3}))
     if judgement.findings:
         heads = ["rule", "verdict", "what was found", "measured", "asked", "what to do next"]
-        yield _table(heads, [_row(report, finding) for finding in wording.by_weight(judgement.findings)])
+        yield from _table(heads, [_row(report, finding) for finding in wording.by_weight(judgement.findings)])
 
 
 def _row(report: Report, finding: Finding) -> tuple[str, ...]:
@@ -136,10 +134,18 @@ def _next(report: Report, finding: Finding) -> Iterator[str]:
         yield markdown_code(hint) if hint.startswith("gitstage ") else _text(hint)
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
-    rule = [":" if place in right else "" for place in range(len(heads))]
-    lines = [heads, [f"---{end}" for end in rule], *rows]
-    return "\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def _table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()
+) -> Iterator[str]:
+    """A table, which may end after any of its rows."""
+    head = f"\n{_line(heads)}{_line(['---:' if place in right else '---' for place in range(len(heads))])}"
+    for row in rows:
+        yield f"{head}{_line(row)}"
+        head = ""
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |\n"
 
 
 def _text(text: str) -> str:

@@ -26,7 +26,7 @@ class _Pen:
         return terminal(text, ascii_only=self.ascii_only)
 
     def weighed(self, text: str, weight: str) -> str:
-        return self._styled(text, fg=_COLOURS[weight], bold=weight != "passed")
+        return self._styled(text, fg=_COLOURS[weight], bold=weight != "passed" or None)
 
     def strong(self, text: str) -> str:
         return self._styled(text, bold=True)

@@ -2,8 +2,22 @@ from __future__ import annotations
 
 from inline_snapshot import snapshot
 
+from gitstage.findings import Judgement
 from gitstage.reports.github import render
-from tests.reports.stories import EMPTY, FIRST, PASSED, PENDING, REFUSED, UNKNOWN_WHEN
+from tests.reports.runner import commands_in
+from tests.reports.stories import (
+    ADVISED,
+    AUC_DROPPED,
+    EMPTY,
+    FIRST,
+    PASSED,
+    PENDING,
+    REFUSED,
+    SOAKS,
+    UNKNOWN_WHEN,
+    promotion,
+    report,
+)
 
 
 def test_a_change_that_passed() -> None:
@@ -56,3 +70,36 @@ def test_a_new_registry_is_said() -> None:
 ::notice title=gitstage::passed: 1 change%0Aa new registry: there is none at the base, so its own policy judges it
 gitstage: passed: 1 change; a new registry: there is none at the base, so its own policy judges it
 """)
+
+
+def test_of_more_than_ten_of_a_type_the_worst_ten_are_shown_and_the_rest_is_counted() -> None:
+    pending = [promotion(SOAKS, ADVISED) for _ in range(7)]
+    refused = [promotion(AUC_DROPPED.bind(message=f"finding {n}")) for n in range(12)]
+    lines = render(report(*pending, *refused)).splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["::error"] * 10 + ["::warning"] * 10 + ["::notice", "gitstage:"]
+    assert [line.rpartition("::")[2] for line in lines[:10]] == [f"finding {n}" for n in range(10)]
+    assert [line for line in lines if "soak pending" in line] == lines[10:17]
+    unshown = "6 more findings have no annotation: GitHub shows 10 of a type"
+    assert lines[-2:] == [
+        f"::notice title=gitstage::refused: 12 of 19 changes%0A{unshown}",
+        f"gitstage: refused: 12 of 19 changes; {unshown}",
+    ]
+
+
+def test_one_more_than_ten_is_one() -> None:
+    judged = report(*(promotion(AUC_DROPPED) for _ in range(11)))
+    assert render(judged).endswith("; 1 more finding has no annotation: GitHub shows 10 of a type\n")
+    assert "annotation" not in render(report(*judged.judgements[1:]))
+
+
+def test_a_finding_without_a_file_stands_at_the_slot_or_nowhere() -> None:
+    somewhere = SOAKS.bind(line=3)
+    nowhere = Judgement(thing="policy", action="policy", findings=(somewhere,))
+    assert [properties for _, properties, _ in commands_in(render(report(promotion(somewhere), nowhere)))] == [
+        {
+            "file": "registry.example/production/fraud-detector.yaml",
+            "title": "soak pending (fraud-detector: production 1.0.0 → 1.1.0)",
+        },
+        {"title": "soak pending (policy)"},
+        {"title": "gitstage"},
+    ]

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from inline_snapshot import snapshot
 
+from gitstage.findings import Report, Verdict
 from gitstage.reports.markdown import render
-from tests.reports.stories import EMPTY, FIRST, PASSED, PENDING, REFUSED, UNKNOWN_WHEN
+from tests.reports.stories import AUC_DROPPED, EMPTY, FIRST, PASSED, PENDING, REFUSED, UNKNOWN_WHEN, promotion, report
 
 
 def test_a_change_that_passed() -> None:
@@ -157,3 +159,43 @@ This is a new registry: there is none at the base, so its own policy judges it.
 | --- | --- | --- |
 | policy |  | ✅ passed |
 """)
+
+
+def many(count: int, verdict: Verdict = Verdict.REFUSED) -> Report:
+    return report(*(promotion(AUC_DROPPED.bind(verdict=verdict, message=f"finding {n}")) for n in range(count)))
+
+
+def test_of_many_changes_the_first_fifty_are_listed_and_the_rest_is_counted() -> None:
+    listed = [line for line in render(many(60)).splitlines() if line.startswith("| fraud-detector: production |")]
+    assert len(listed) == 50
+    assert "\n| and 10 more |  |  |\n" in render(many(60))
+    assert "more" not in render(many(50))
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_what_does_not_fit_is_left_out_whole_and_said(verdict: Verdict) -> None:
+    judged = many(5, verdict)
+    whole = render(judged, limit=10**9)
+    for limit in (*range(100, len(whole), 37), len(whole) - 1):
+        written = render(judged, limit=limit)
+        kept, _, said = written.rpartition("\n*")
+        assert len(written) <= limit
+        assert said == "What is missing here did not fit. All of it:* `gitstage check`\n"
+        assert whole.startswith(kept)
+        assert kept.count("<details>") == kept.count("</details>")
+        assert all(line.endswith(" |") for line in kept.splitlines() if line.startswith("|"))
+    assert render(judged, limit=len(whole)) == whole
+
+
+def test_githubs_own_limit_is_the_default() -> None:
+    assert 64_000 < len(render(many(300))) <= 65_536
+
+
+def test_where_not_even_the_excuse_fits_nothing_is_said() -> None:
+    assert render(PASSED, limit=10) == ""
+
+
+def test_a_text_without_end_is_cut() -> None:
+    written = render(report(promotion(AUC_DROPPED.bind(message="x" * 100_000, path="y" * 100_000))))
+    assert f" {'x' * 500}…<br>`registry.example/{'y' * 483}…` |" in written
+    assert len(written) < 3000
