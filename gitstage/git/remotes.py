@@ -27,7 +27,6 @@ FETCH = (
     "--no-write-fetch-head",
     "--recurse-submodules=no",
     "--no-auto-maintenance",
-    "--quiet",
 )
 
 

@@ -43,7 +43,8 @@ class Sandbox:
         return cls(path)
 
     def git(self, *arguments: str | os.PathLike[str], stdin: bytes = b"") -> str:
-        return git(*arguments, cwd=self.path, stdin=stdin)
+        bare = ["--git-dir=."] if (self.path / "HEAD").is_file() else []
+        return git(*bare, *arguments, cwd=self.path, stdin=stdin)
 
     def write(self, files: Mapping[str, str]) -> None:
         """Put files into the work tree."""
