@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from gitstage import canonical, validation
 from gitstage.canonical import DocumentError, Problem, Unfit
+from gitstage.fields import Number, Part
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
@@ -44,14 +45,8 @@ def _moment(value: object) -> object:
         raise Unfit(f"{value!r} is no moment") from None
 
 
-def _number(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Unfit(f"must be a number, not {validation.kind_of(value)}")
-    return value
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", defer_build=True)
+class _Part(Part):
+    model_config = ConfigDict(extra="ignore")
 
 
 class _Subject(_Part):
@@ -61,7 +56,7 @@ class _Subject(_Part):
 class _TestResult(_Part):
     result: Result
     configuration: list[dict[str, Any]]
-    gitstageMetrics: dict[str, Annotated[float, PlainValidator(_number)]] = {}  # noqa: N815
+    gitstageMetrics: dict[str, Number] = Field(default_factory=dict)  # noqa: N815
     gitstageMade: Annotated[datetime, BeforeValidator(_moment)] | None = None  # noqa: N815
 
 
@@ -69,7 +64,7 @@ class _Statement(_Part):
     type_: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
     subject: Annotated[list[_Subject], Field(min_length=1)]
     predicateType: Annotated[str, Field(min_length=1)]  # noqa: N815
-    predicate: dict[str, Any] = {}
+    predicate: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     WithJsonSchema,
     model_validator,
@@ -20,6 +18,7 @@ from pydantic import (
 from gitstage import canonical, validation
 from gitstage.canonical import HIDDEN, DocumentError, Problem, Scalar, Unfit
 from gitstage.emptyslot import empty_slot
+from gitstage.fields import Name, Number, Part, frozen, matching, nothing
 from gitstage.layout import model_problem, version_problem
 
 __all__ = [
@@ -42,7 +41,6 @@ __all__ = [
 
 SCHEMES = ("https", "s3", "gs", "az", "oci", "hf", "file")
 MAX_TEXT = 10_000
-MAX_NAME = 200
 MAX_PATH = 400
 MAX_URI = 2_000
 
@@ -61,15 +59,6 @@ def _version_name(text: str) -> str:
     problem = version_problem(text)
     if problem is not None and version_problem(text, integer=True) is not None:
         raise Unfit(problem)
-    return text
-
-
-def _shown_name(text: str) -> str:
-    """A name that shows as what it is."""
-    if not text or text != text.strip() or len(text) > MAX_NAME:
-        raise Unfit(f"a name has 1 to {MAX_NAME} characters, and no space at its ends")
-    if HIDDEN.search(text):
-        raise Unfit("a name has no control characters and none that do not show")
     return text
 
 
@@ -99,6 +88,7 @@ def _path(text: str) -> str:
 
 
 _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?://(?P<authority>[^/?#]*))?(?P<rest>.*)\Z", re.DOTALL)
+_PASSWORD = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://)?[^/?#@]*(?::|%3a)[^/?#]*@", re.IGNORECASE)
 _SECRET = re.compile(r"[?&](?:x-amz-signature|x-amz-security-token|x-goog-signature|sig|access_token)=", re.IGNORECASE)
 
 
@@ -136,9 +126,7 @@ def _check_address(text: str) -> None:
         raise Unfit(f"an address has 1 to {MAX_URI} characters")
     if HIDDEN.search(text) or " " in text or "\\" in text:
         raise Unfit("an address has no spaces, backslashes or control characters", "percent-encode them, as %20")
-    found = _URI.match(text)
-    userinfo = (found["authority"] or "").rpartition("@")[0] if found else ""
-    if re.search(":|%3a", userinfo, re.IGNORECASE):
+    if _PASSWORD.match(text):
         raise Unfit("has a password in it; nothing in a registry can be taken back", "remove what stands before '@'")
     if _SECRET.search(text):
         raise Unfit(
@@ -148,8 +136,6 @@ def _check_address(text: str) -> None:
 
 # Kinds of values.
 
-Value = TypeVar("Value")
-
 
 def _scalar(value: object) -> object:
     if not isinstance(value, str | int | float):
@@ -157,21 +143,6 @@ def _scalar(value: object) -> object:
     if isinstance(value, str) and len(value) > MAX_TEXT:
         raise Unfit(f"is longer than {MAX_TEXT} characters")
     return value
-
-
-def _number(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        hint = "write it with a point and a signed exponent, as 1.0e-05" if isinstance(value, str) else None
-        raise Unfit(f"must be a number, not {validation.kind_of(value)}", hint)
-    return value
-
-
-def _nothing() -> Mapping[str, Any]:
-    return MappingProxyType({})
-
-
-def _frozen(value: dict[str, Value]) -> Mapping[str, Value]:
-    return MappingProxyType(value)
 
 
 def _distinct_names(items: tuple[Data, ...]) -> tuple[Data, ...]:
@@ -202,32 +173,28 @@ def _distinct_paths(items: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
     return items
 
 
-def _any_text(least: int, most: int) -> Any:
-    return Field(min_length=least, max_length=most)
-
-
 ModelName = Annotated[str, AfterValidator(_model_name)]
 VersionName = Annotated[str, AfterValidator(_version_name)]
-Name = Annotated[str, AfterValidator(_shown_name)]
 Path = Annotated[str, AfterValidator(_path)]
 Uri = Annotated[str, AfterValidator(_uri)]
 Address = Annotated[str, AfterValidator(_address)]
-Text = Annotated[str, _any_text(1, MAX_TEXT)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-CommitId = Annotated[str, Field(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")]
-Number = Annotated[int | float, BeforeValidator(_number), WithJsonSchema({"type": "number"})]
+Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+Sha256 = Annotated[
+    str,
+    AfterValidator(matching("[0-9a-f]{64}", "64 lower-case hexadecimal digits")),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{64}$"}),
+]
+CommitId = Annotated[
+    str,
+    AfterValidator(matching("[0-9a-f]{40}|[0-9a-f]{64}", "a full commit id, 40 or 64 lower-case hexadecimal digits")),
+    WithJsonSchema({"type": "string", "pattern": "^([0-9a-f]{40}|[0-9a-f]{64})$"}),
+]
 Param = Annotated[
     Scalar, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean"], "maxLength": MAX_TEXT})
 ]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", validate_by_name=True, validate_by_alias=True, defer_build=True
-    )
-
-
-class Artifact(_Part):
+class Artifact(Part):
     """One file of a version."""
 
     path: Path = Field(description="Where the file goes when the version is pulled: relative, with / between parts.")
@@ -236,7 +203,7 @@ class Artifact(_Part):
     size: Annotated[int, Field(ge=0)] = Field(description="How many bytes it has.")
 
 
-class Data(_Part):
+class Data(Part):
     """One set of data that the version was made with."""
 
     name: Name = Field(description="What the data are called.")
@@ -244,7 +211,7 @@ class Data(_Part):
     sha256: Sha256 | None = Field(default=None, description="SHA-256 of their bytes.")
 
 
-class Source(_Part):
+class Source(Part):
     """What the version was made from."""
 
     repository: Address | None = Field(default=None, description="The repository of the code that made it.")
@@ -260,7 +227,7 @@ class Source(_Part):
         return self
 
 
-class _Document(_Part):
+class _Document(Part):
     api_version: Literal["gitstage/v1"] = Field(
         default="gitstage/v1", alias="apiVersion", description="The version of this format."
     )
@@ -276,18 +243,18 @@ class ModelVersion(_Document):
         Field(description="The files that make up the version.")
     )
     format: Name | None = Field(default=None, description="What reads the files: onnx, safetensors, pickle.")
-    metrics: Annotated[Mapping[Name, Number], AfterValidator(_frozen)] = Field(
-        default_factory=_nothing, description="What was measured, by name. Gates compare these numbers."
+    metrics: Annotated[Mapping[Name, Number], AfterValidator(frozen)] = Field(
+        default_factory=nothing, description="What was measured, by name. Gates compare these numbers."
     )
-    params: Annotated[Mapping[Name, Param], AfterValidator(_frozen)] = Field(
-        default_factory=_nothing, description="What the version was made with: text, numbers, true or false by name."
+    params: Annotated[Mapping[Name, Param], AfterValidator(frozen)] = Field(
+        default_factory=nothing, description="What the version was made with: text, numbers, true or false by name."
     )
     data: Annotated[tuple[Data, ...], Field(strict=False), AfterValidator(_distinct_names)] = Field(
         default=(), description="The data that the version was made with."
     )
     source: Source | None = Field(default=None, description="What the version was made from.")
-    labels: Annotated[Mapping[Name, Annotated[str, _any_text(0, MAX_TEXT)]], AfterValidator(_frozen)] = Field(
-        default_factory=_nothing, description="Words to find the version by."
+    labels: Annotated[Mapping[Name, Annotated[str, Field(max_length=MAX_TEXT)]], AfterValidator(frozen)] = Field(
+        default_factory=nothing, description="Words to find the version by."
     )
     description: Text | None = Field(default=None, description="What a reader should know about the version.")
 
@@ -356,7 +323,7 @@ def canonical_bytes(document: Document) -> bytes:
     return canonical.dump(_plain(document))
 
 
-def _plain(part: _Part) -> dict[str, object]:
+def _plain(part: Part) -> dict[str, object]:
     """What a document says, without what it leaves out."""
     plain: dict[str, object] = {}
     for name, key in _keys(type(part)):
@@ -365,17 +332,17 @@ def _plain(part: _Part) -> dict[str, object]:
             value = [_plain(item) for item in value]
         elif isinstance(value, Mapping):
             value = dict(sorted(value.items()))
-        elif isinstance(value, _Part):
+        elif isinstance(value, Part):
             value = _plain(value)
         if value not in (None, [], {}):
             plain[key] = value
     return plain
 
 
-_KEYS: dict[type[_Part], tuple[tuple[str, str], ...]] = {}
+_KEYS: dict[type[Part], tuple[tuple[str, str], ...]] = {}
 
 
-def _keys(kind: type[_Part]) -> tuple[tuple[str, str], ...]:
+def _keys(kind: type[Part]) -> tuple[tuple[str, str], ...]:
     """The attributes of a document and their keys, in the order of the format."""
     found = _KEYS.get(kind)
     if found is None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
-from itertools import pairwise
-from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     PlainValidator,
@@ -22,12 +19,14 @@ from pydantic import (
     model_validator,
 )
 
-from gitstage import canonical, validation
-from gitstage.canonical import HIDDEN, DocumentError, Location, Problem, Unfit
+from gitstage import canonical, patterns, validation
+from gitstage.canonical import DocumentError, Location, Problem, Unfit
 from gitstage.durations import WRITTEN, duration
+from gitstage.fields import MAX_NAME, Name, Number, Part, distinct, frozen, matching, nothing
 from gitstage.layout import SLUG, SOURCES, stage_problem
 
-MAX_NAME = 200
+MAX_ALIKE = 300
+"""Patterns that have to be compared with each other one by one."""
 OWNERS = "owners"
 """In a gate's approvals this word stands for the owners of the model, so no role and nobody is called like it."""
 
@@ -80,12 +79,6 @@ def _date(value: object) -> date:
     raise Unfit(f"must be a day such as 2026-12-23, not {validation.kind_of(value)}")
 
 
-def _number(value: object) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Unfit(f"must be a number, not {validation.kind_of(value)}")
-    return value
-
-
 # The kinds of text.
 
 
@@ -107,12 +100,6 @@ def _stage(text: str) -> str:
     problem = stage_problem(text)
     if problem is not None:
         raise Unfit(problem)
-    return text
-
-
-def _name(text: str) -> str:
-    if not text or text != text.strip() or len(text) > MAX_NAME or HIDDEN.search(text):
-        raise Unfit(f"a name has 1 to {MAX_NAME} characters that all show, and no space at its ends")
     return text
 
 
@@ -151,42 +138,17 @@ def _tag_prefix(text: str) -> str:
 
 
 def _model_pattern(text: str) -> str:
-    """A model's name in which `*`, `?` and `**` may stand."""
-    parts = text.split("/")
-    for part in parts:
-        if part != "**" and ("**" in part or not re.fullmatch(r"[A-Za-z0-9._*?-]+", part, re.ASCII)):
-            raise Unfit(f"{text!r} is no pattern of names such as fraud-detector, risk/**, risk/* or **")
-    if ("**", "**") in pairwise(parts):
-        raise Unfit(f"{text!r} has '**' twice in a row")
+    problem = patterns.model_pattern_problem(text)
+    if problem is not None:
+        raise Unfit(problem)
     return text
 
 
 def _path_pattern(text: str) -> str:
-    """A path from the repository's root as in a .gitignore."""
-    if re.search(r"[\[\]{}!\\]", text) or HIDDEN.search(text) or text != text.strip():
-        raise Unfit(f"{text!r} has something besides names, '/', '*', '**' and '?'")
-    parts = text.strip("/").split("/")
-    if any(part in ("", ".", "..") or ("**" in part and part != "**") for part in parts):
-        raise Unfit(f"{text!r} is no path from the repository's root")
+    problem = patterns.path_pattern_problem(text)
+    if problem is not None:
+        raise Unfit(problem)
     return text
-
-
-Item = TypeVar("Item")
-
-
-def _distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
-    for number, item in enumerate(items):
-        if item in items[:number]:
-            raise Unfit(f"{item!r} is there twice")
-    return items
-
-
-def _nothing() -> Mapping[str, Any]:
-    return MappingProxyType({})
-
-
-def _frozen(value: dict[str, Item]) -> Mapping[str, Item]:
-    return MappingProxyType(value)
 
 
 _DURATION_SCHEMA = {"type": "string", "pattern": f"^{WRITTEN}$", "examples": ["72h", "30d", "1d12h"]}
@@ -195,16 +157,20 @@ _TOLERANCE_SCHEMA = {
     "examples": [0.002, "2%"],
 }
 
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+Uuid = Annotated[
+    str,
+    AfterValidator(matching(_UUID, "a UUID in lower case, as `gitstage init` makes one")),
+    WithJsonSchema({"type": "string", "pattern": f"^{_UUID}$"}),
+]
 Duration = Annotated[timedelta, PlainValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
 Allowance = Annotated[Tolerance, PlainValidator(_tolerance), WithJsonSchema(_TOLERANCE_SCHEMA)]
 Day = Annotated[date, PlainValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
-Number = Annotated[float, PlainValidator(_number), WithJsonSchema({"type": "number"})]
 Slug = Annotated[str, AfterValidator(_slug)]
 PersonOrRole = Annotated[str, AfterValidator(_person)]
 StageName = Annotated[str, AfterValidator(_stage)]
-Name = Annotated[str, AfterValidator(_name)]
-Names = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_distinct)]
-Texts = Annotated[tuple[Name, ...], Field(strict=False), AfterValidator(_distinct)]
+Names = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(distinct)]
+Texts = Annotated[tuple[Name, ...], Field(strict=False), AfterValidator(distinct)]
 Enforce = Annotated[
     Literal["refuse", "warn"], Field(description="warn: what does not hold is reported, and refuses nothing.")
 ]
@@ -217,16 +183,8 @@ def _key(attribute: str) -> str:
     return attribute.rstrip("_").replace("_", "-")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        strict=True,
-        extra="forbid",
-        validate_by_name=True,
-        validate_by_alias=True,
-        alias_generator=_key,
-        defer_build=True,
-    )
+class _Part(Part):
+    model_config = ConfigDict(alias_generator=_key)
 
 
 class Stage(_Part):
@@ -305,8 +263,8 @@ class ModelRule(_Part):
     """What holds for the models whose names match a pattern."""
 
     owners: Names | None = Field(default=None, description="Roles or people who own these models.")
-    gates: Annotated[Mapping[str, Names], AfterValidator(_frozen)] = Field(
-        default_factory=_nothing, description="Gates by stage, in place of those that the stage names."
+    gates: Annotated[Mapping[str, Names], AfterValidator(frozen)] = Field(
+        default_factory=nothing, description="Gates by stage, in place of those that the stage names."
     )
 
 
@@ -326,9 +284,7 @@ class _File(_Part):
         default="gitstage/v1", alias="apiVersion", description="The version of this format."
     )
     kind: Literal["Registry"] = Field(default="Registry", description="What this document is.")
-    id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")] = Field(
-        description="The registry's own UUID, made by init; it never changes."
-    )
+    id: Uuid = Field(description="The registry's own UUID, made by init; it never changes.")
     trunk: Annotated[str, AfterValidator(_branch)] = Field(
         default="main", description="The branch on which things land."
     )
@@ -343,7 +299,7 @@ class _File(_Part):
         default="", description="What the names of this registry's tags begin with, where a repository holds several."
     )
     protected: Annotated[
-        tuple[Annotated[str, AfterValidator(_path_pattern)], ...], Field(strict=False), AfterValidator(_distinct)
+        tuple[Annotated[str, AfterValidator(_path_pattern)], ...], Field(strict=False), AfterValidator(distinct)
     ] = Field(
         default=(), description="Paths from the repository's root, as in .gitignore, that are guarded like this file."
     )
@@ -352,20 +308,20 @@ class _File(_Part):
     ledger: Annotated[str, AfterValidator(_ledger)] | None = Field(
         default=None, description="The ref that says how far the trunk is judged: refs/gitstage/ID unless named here."
     )
-    stages: Annotated[Mapping[StageName, Stage], Field(min_length=1), AfterValidator(_frozen)] = Field(
+    stages: Annotated[Mapping[StageName, Stage], Field(min_length=1), AfterValidator(frozen)] = Field(
         description="The stages, by name."
     )
-    gates: Annotated[Mapping[Slug, Gate], AfterValidator(_frozen)] = Field(
-        default_factory=_nothing, description="The gates, by name."
+    gates: Annotated[Mapping[Slug, Gate], AfterValidator(frozen)] = Field(
+        default_factory=nothing, description="The gates, by name."
     )
-    models: Annotated[Mapping[Annotated[str, AfterValidator(_model_pattern)], ModelRule], AfterValidator(_frozen)] = (
-        Field(default_factory=_nothing, description="Owners and gates of models, by pattern; the most specific wins.")
+    models: Annotated[Mapping[Annotated[str, AfterValidator(_model_pattern)], ModelRule], AfterValidator(frozen)] = (
+        Field(default_factory=nothing, description="Owners and gates of models, by pattern; the most specific wins.")
     )
-    people: Annotated[Mapping[PersonOrRole, Person], AfterValidator(_frozen)] = Field(
-        default_factory=_nothing, description="People, by the name that this file has for them."
+    people: Annotated[Mapping[PersonOrRole, Person], AfterValidator(frozen)] = Field(
+        default_factory=nothing, description="People, by the name that this file has for them."
     )
-    roles: Annotated[Mapping[PersonOrRole, Names], AfterValidator(_frozen)] = Field(
-        default_factory=_nothing, description="Names for several people."
+    roles: Annotated[Mapping[PersonOrRole, Names], AfterValidator(frozen)] = Field(
+        default_factory=nothing, description="Names for several people."
     )
 
 
@@ -416,7 +372,7 @@ class Policy:
     def is_protected(self, path: str) -> bool:
         """Whether a path, from the repository's root, is one of those that are guarded like gitstage.yaml itself."""
         parts = path.split("/")
-        return any(matches(pattern, parts) for pattern in self._protected)
+        return any(patterns.matches(pattern, parts) for pattern in self._protected)
 
     def line_of(self, *location: str | int) -> int | None:
         """The line (from 1) of a key in the file, `line_of("stages", "production")`."""
@@ -424,16 +380,16 @@ class Policy:
 
     def _rules_for(self, model: str) -> Iterator[ModelRule]:
         parts = model.split("/")
-        return (rule for pattern, rule in self._by_specificity if matches(pattern, parts))
+        return (rule for pattern, rule in self._by_specificity if patterns.matches(pattern, parts))
 
     @cached_property
-    def _by_specificity(self) -> list[tuple[list[str], ModelRule]]:
-        ordered = sorted(self.models.items(), key=lambda item: specificity(item[0]), reverse=True)
-        return [(_model_parts(pattern), rule) for pattern, rule in ordered]
+    def _by_specificity(self) -> list[tuple[tuple[str, ...], ModelRule]]:
+        ordered = sorted(self.models.items(), key=lambda item: patterns.specificity(item[0]), reverse=True)
+        return [(patterns.model_parts(pattern), rule) for pattern, rule in ordered]
 
     @cached_property
-    def _protected(self) -> list[list[str]]:
-        return [_path_parts(pattern) for pattern in self.protected]
+    def _protected(self) -> list[tuple[str, ...]]:
+        return [patterns.path_parts(pattern) for pattern in self.protected]
 
 
 def read_policy(data: bytes) -> Policy:
@@ -478,95 +434,6 @@ def policy_schema() -> dict[str, Any]:
     schema = _File.model_json_schema(by_alias=True)
     schema["required"] = ["apiVersion", "kind", *schema["required"]]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "gitstage.yaml"}
-
-
-# Patterns.
-
-
-def specificity(pattern: str) -> tuple[tuple[int, int], ...]:
-    """What patterns of model names are compared by: the greater of two is the more specific.
-
-    Part by part from the left: a plain name is more specific than one with `*` or `?`, which is more specific than
-    `**`; of two with `*` or `?` the one with more plain characters. Where one pattern ends, the other is more
-    specific. Two patterns that come out equal and can match one model are an error in gitstage.yaml.
-    """
-    return tuple(_specificity(part) for part in pattern.split("/"))
-
-
-def _specificity(part: str) -> tuple[int, int]:
-    if part == "**":
-        return 0, 0
-    wild = part.count("*") + part.count("?")
-    return (1, len(part) - wild) if wild else (2, 0)
-
-
-def _model_parts(pattern: str) -> list[str]:
-    """The parts of a pattern; a `**` at its end stands for at least one part."""
-    parts = pattern.split("/")
-    return [*parts[:-1], "*", "**"] if parts[-1] == "**" else parts
-
-
-def _path_parts(pattern: str) -> list[str]:
-    """The parts of a pattern as in .gitignore: without `/` it matches in every folder, and a folder with all in it."""
-    parts = _model_parts(pattern.strip("/"))
-    return [*parts, "**"] if "/" in pattern.rstrip("/") else ["**", *parts, "**"]
-
-
-def matches(pattern: Sequence[str], parts: Sequence[str]) -> bool:
-    """Whether the parts of a name match those of a pattern; `**` stands for any number of parts."""
-    return _matches(pattern, parts, "**", lambda wanted, part: _matches(wanted, part, "*", _same))
-
-
-def _same(wanted: str, character: str) -> bool:
-    return wanted in (character, "?")
-
-
-def _matches(pattern: Sequence[str], items: Sequence[str], star: str, fits: Callable[[str, str], bool]) -> bool:
-    """Whether items match a pattern in which `star` stands for any number of them; in at most pattern x items steps."""
-    at = item = 0
-    last_star = starred = -1
-    while item < len(items):
-        if at < len(pattern) and pattern[at] == star:
-            last_star, starred = at, item
-            at += 1
-        elif at < len(pattern) and fits(pattern[at], items[item]):
-            at, item = at + 1, item + 1
-        elif last_star >= 0:
-            starred += 1
-            at, item = last_star + 1, starred
-        else:
-            return False
-    return all(rest == star for rest in pattern[at:])
-
-
-def can_both_match(one: str, other: str) -> bool:
-    """Whether there is a name that two patterns of model names both match."""
-    return _meet(_model_parts(one), _model_parts(other), "**", lambda a, b: _meet(a, b, "*", _alike))
-
-
-def _alike(a: str, b: str) -> bool:
-    return a == b or "?" in (a, b)
-
-
-def _meet(one: Sequence[str], other: Sequence[str], star: str, fits: Callable[[str, str], bool]) -> bool:
-    """Whether something matches both patterns: a walk through how far each of them can have come."""
-    seen: set[tuple[int, int]] = set()
-    reached = [(0, 0)]
-    while reached:
-        at = i, j = reached.pop()
-        if at in seen:
-            continue
-        seen.add(at)
-        a, b = one[i : i + 1], other[j : j + 1]
-        if not a and not b:
-            return True
-        if star in (*a, *b):
-            reached += [(i + 1, j)] * (star in a) + [(i, j + 1)] * (star in b)
-            if a and b:
-                reached += [(i, j + 1)] * (star in a) + [(i + 1, j)] * (star in b)
-        elif a and b and fits(a[0], b[0]):
-            reached.append((i + 1, j + 1))
-    return False
 
 
 # What a schema cannot see. Looks at the document as it was parsed, so that nothing waits for something else to be right.
@@ -652,13 +519,18 @@ def _circle(came_from: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _ties(models: Mapping[str, object]) -> Contradictions:
-    equals: dict[object, list[str]] = {}
+    alike: dict[object, list[str]] = {}
     for pattern in models:
-        earlier = equals.setdefault(specificity(pattern), [])
-        for other in earlier:
-            if can_both_match(pattern, other):
+        if "*" not in pattern and "?" not in pattern:
+            continue
+        others = alike.setdefault(patterns.ways_apart(pattern), [])
+        if len(others) > MAX_ALIKE:
+            yield ("models", pattern), f"more than {MAX_ALIKE} patterns are as specific as this one"
+            return
+        for other in others:
+            if patterns.can_both_match(pattern, other):
                 yield ("models", pattern), f"{other!r} is as specific, and both can match one model"
-        earlier.append(pattern)
+        others.append(pattern)
 
 
 def _people_contradictions(people: Mapping[str, object], roles: Mapping[str, object]) -> Contradictions:

@@ -94,10 +94,10 @@ def _said(
     if kind == "literal_error":
         near = near_miss(str(value), re.findall(r"'([^']*)'", context["expected"]))
         return f"{whole}must be {context['expected']}, not {kind_of(value)}{near}", None
-    if kind == "string_pattern_mismatch":
-        return f"{whole}{shown(value)} does not match {context['pattern']}", None
-    if kind == "too_short":
-        return f"{whole}needs at least {context['min_length']}", None
+    if kind in ("string_too_short", "too_short"):
+        return f"{whole}must not be empty", None
+    if kind == "string_too_long":
+        return f"{whole}has {len(value)} characters, and may have {context['max_length']}", None
     return f"{whole}{found['msg']}", None
 
 
