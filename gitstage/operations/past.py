@@ -35,19 +35,26 @@ class TagPast:
         self._identity = identity
         self._folder = folder
         self._tip = tip
+        self._claims: dict[Slot, tuple[tuple[Effect, Tag], ...]] = {}
         self._effects: dict[Slot, tuple[Effect, ...]] = {}
         self._taken: dict[Slot, int] = {}
         self._versions: dict[str, dict[str, str]] = {}
         self._loaded: set[str] = set()
-        self.alarms: list[Alarm] = []
+        self._alarms: list[Alarm] = []
 
     def effects(self, slot: Slot) -> tuple[Effect, ...]:
         """The changes of a slot that took effect, oldest first."""
         self.load({slot.model})
-        return self._effects.get(slot, ())
+        if slot not in self._effects:
+            self._verify([slot])
+        return self._effects[slot]
 
     def current(self, slot: Slot) -> Effect | None:
-        """The last change of a slot that took effect."""
+        """The last change of a slot that took effect; cheaper than all of them."""
+        self.load({slot.model})
+        claims = self._claims.get(slot, ())
+        if claims and self._is_plain(claims[-1][0]):
+            return claims[-1][0]
         effects = self.effects(slot)
         return effects[-1] if effects else None
 
@@ -60,6 +67,12 @@ class TagPast:
         """The tags `MODEL/v…`: full ref name to object id."""
         self.load({model})
         return self._versions.get(model, {})
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """The tags in our names that do not count, of all models that have been read."""
+        self._verify([slot for slot in self._claims if slot not in self._effects])
+        return tuple(sorted(self._alarms, key=lambda alarm: alarm.ref))
 
     def until(self, clock: datetime) -> _Until:
         """The past as it was at a moment."""
@@ -89,8 +102,8 @@ class TagPast:
         self._loaded.update(models)
 
     def models(self) -> set[str]:
-        """The models that have been read and have a slot in which something took effect."""
-        return {slot.model for slot, effects in self._effects.items() if effects}
+        """The models that have been read and have a tag that says that something took effect."""
+        return {slot.model for slot in self._claims}
 
     def _parts(self, ref: str) -> tuple[str, str, str] | None:
         """Model, stage (or "") and number or version of a ref in our names; None for any other."""
@@ -117,30 +130,45 @@ class TagPast:
             effect = self._claim(tag, slot, last)
             if effect is not None:
                 claims.setdefault(slot, []).append((effect, tag))
-        elsewhere = self._not_on_trunk([effect.commit for found in claims.values() for effect, _ in found])
         for slot, found in claims.items():
+            self._claims[slot] = tuple(sorted(found, key=lambda pair: pair[0].number))
+
+    def _verify(self, slots: Iterable[Slot]) -> None:
+        """Finds out which claims are so; the others are alarms."""
+        slots = list(slots)
+        doubtful = [effect.commit for slot in slots for effect, _ in self._claims.get(slot, ())]
+        elsewhere = self._not_on_trunk(doubtful)
+        for slot in slots:
             counted = []
-            for effect, tag in sorted(found, key=lambda pair: pair[0].number):
+            for effect, tag in self._claims.get(slot, ()):
                 why = self._false(effect, elsewhere)
                 if why is None:
                     counted.append(effect)
                 else:
-                    self.alarms.append(Alarm(tag.ref, why))
+                    self._alarms.append(Alarm(tag.ref, why))
             self._effects[slot] = tuple(counted)
+
+    def _is_plain(self, effect: Effect) -> bool:
+        """Whether the trunk's tip holds what a claim says, and the claim's commit does."""
+        if self._tip is None or effect.after_blob is None:
+            return False
+        path = joined(self._folder, effect.slot.path)
+        entry = Entry(FILE, effect.after_blob)
+        return self._repo.tree(self._tip).entry(path) == entry and self._repo.tree(effect.commit).entry(path) == entry
 
     def _claim(self, tag: Tag, slot: Slot, last: str) -> Effect | None:
         if not NUMBER.match(last):
-            self.alarms.append(Alarm(tag.ref, "it is in the names of gitstage, and no number"))
+            self._alarms.append(Alarm(tag.ref, "it is in the names of gitstage, and no number"))
             return None
         number = int(last)
         self._taken[slot] = max(self._taken.get(slot, 0), number)
         try:
             effect = effect_from(tag.message, slot, number, self._identity.id)
         except ValueError as error:
-            self.alarms.append(Alarm(tag.ref, str(error)))
+            self._alarms.append(Alarm(tag.ref, str(error)))
             return None
         if effect.commit != tag.target:
-            self.alarms.append(Alarm(tag.ref, "it claims another commit than it stands on"))
+            self._alarms.append(Alarm(tag.ref, "it claims another commit than it stands on"))
             return None
         return effect
 

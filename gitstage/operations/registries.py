@@ -53,22 +53,19 @@ class Registry:
 
     @cached_property
     def remote(self) -> str | None:
-        return self.repo.remote()
-
-    @cached_property
-    def trunk_ref(self) -> str:
-        """The ref that says where the trunk is: the remote's, where there is a remote that has it."""
-        local = f"refs/heads/{self.identity.trunk}"
-        if self.remote is not None:
-            tracking = f"refs/remotes/{self.remote}/{self.identity.trunk}"
-            if self.repo.ref(tracking) is not None:
-                return tracking
-        return local
+        return self.repo.remote(f"refs/heads/{self.identity.trunk}")
 
     @cached_property
     def tip(self) -> str | None:
-        """The trunk's tip, as far as this repository knows it; None where there is no trunk yet."""
-        return self.repo.ref(self.trunk_ref)
+        """The trunk's tip, as far as this repository knows it; None where there is no trunk yet.
+
+        It is the remote's, where there is a remote that has it.
+        """
+        names = [f"refs/heads/{self.identity.trunk}"]
+        if self.remote is not None:
+            names.insert(0, f"refs/remotes/{self.remote}/{self.identity.trunk}")
+        found = self.repo.refs(*names)
+        return next((found[name] for name in names if name in found), None)
 
     @property
     def lands_here(self) -> bool:
@@ -320,20 +317,21 @@ def open_registry(
     Raises NoRegistry, NotARepository, DocumentError.
     """
     repo = repository_at(path)
-    found = folder.strip("/") if folder is not None else find_folder(repo)
+    candidates = list(_candidates(repo, commit))
+    found = folder.strip("/") if folder is not None else find_folder(repo, candidates)
     if found == ".":
         found = ""
-    identity = identity_in(repo, found, commit)
+    identity = identity_in(repo, found, candidates)
     registry = Registry(repo, found, identity)
     if now is not None:
         registry.now = now
     return registry
 
 
-def identity_in(repo: Repository, folder: str, commit: str | None = None) -> Identity:
-    """Which registry lies in a folder: as the given commit, the one checked out, or else the trunk says."""
+def identity_in(repo: Repository, folder: str, commits: Sequence[str]) -> Identity:
+    """Which registry lies in a folder, as the first of some commits says that has one there."""
     problem: GitstageError | None = None
-    for candidate in _candidates(repo, commit):
+    for candidate in commits:
         entry = repo.tree(candidate).entry(joined(folder, CONFIGURATION))
         if entry is None or entry.is_folder:
             continue
@@ -355,15 +353,17 @@ def _candidates(repo: Repository, commit: str | None) -> Iterator[str]:
     head = repo.head().commit
     if head is not None:
         yield head
-    for ref in ("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/heads/main", "refs/heads/master"):
-        found = repo.ref(ref)
-        if found is not None:
-            yield found
+    names = ("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/heads/main", "refs/heads/master")
+    found = repo.refs(*names)
+    yield from (found[name] for name in names if name in found)
 
 
-def find_folder(repo: Repository) -> str:
-    """The folder of the one registry that is meant: the nearest above the current folder, else the only one."""
-    head = next(_candidates(repo, None), None)
+def find_folder(repo: Repository, commits: Sequence[str]) -> str:
+    """The folder of the one registry that is meant: the nearest above the current folder, else the only one.
+
+    It is looked for in the first of `commits`.
+    """
+    head = commits[0] if commits else None
     if head is None:
         raise NoRegistry("this repository has no commit yet, and so no registry", hint="gitstage init")
     tree = repo.tree(head)
