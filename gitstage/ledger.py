@@ -134,6 +134,15 @@ class Open:
     with_policy: bool = False
     after: str | None = None
 
+    @property
+    def way_back(self) -> str:
+        """The command that declares again what passed."""
+        if isinstance(self.thing, Slot):
+            return f"gitstage withdraw {self.thing.model}@{self.thing.stage}"
+        if isinstance(self.thing, Records):
+            return f"gitstage withdraw {self.thing.model}"
+        return "gitstage withdraw --policy"
+
 
 @dataclass(frozen=True, kw_only=True)
 class State:

@@ -219,7 +219,9 @@ def judged(place: Ground, plan: Plan) -> Report:
         tree, conflicts = whole.tree, whole.conflicts
     world = replace(place.world, may_adopt=any(step.action in ("adopt", "init") for step in plan.steps))
     after = continued(replace(place.folded, judgements=()), [Step("0" * 40, tree)], world)
-    things = {registry.identity.layout.place(path).thing for path in plan.edits}
+    layout = layout_at(place)
+    things = {layout.place(path).thing for path in plan.edits}
+    things |= {Slot(step.model, step.stage) for step in plan.steps if step.stage in layout.stages}
     return report_of(registry, after, things, conflicts, base=tip, head=None)
 
 

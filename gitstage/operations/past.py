@@ -158,19 +158,27 @@ class TagPast:
 
     def _claim(self, tag: Tag, slot: Slot, last: str) -> Effect | None:
         if not NUMBER.match(last):
-            self._alarms.append(Alarm(tag.ref, "it is in the names of gitstage, and no number"))
+            if self._is_ours(slot.model):
+                self._alarms.append(Alarm(tag.ref, "it is in the names of gitstage, and no number"))
             return None
         number = int(last)
         self._taken[slot] = max(self._taken.get(slot, 0), number)
         try:
             effect = effect_from(tag.message, slot, number, self._identity.id)
         except ValueError as error:
-            self._alarms.append(Alarm(tag.ref, str(error)))
+            if self._is_ours(slot.model):
+                self._alarms.append(Alarm(tag.ref, str(error)))
             return None
         if effect.commit != tag.target:
             self._alarms.append(Alarm(tag.ref, "it claims another commit than it stands on"))
             return None
         return effect
+
+    def _is_ours(self, model: str) -> bool:
+        """Whether a name is a model of this registry, and not one of another's, or of something else altogether."""
+        if self._tip is None:
+            return False
+        return self._repo.tree(self._tip).entry(joined(self._folder, f"models/{model}")) is not None
 
     def _not_on_trunk(self, commits: list[str]) -> set[str]:
         if self._tip is None or not commits:

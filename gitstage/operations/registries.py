@@ -137,6 +137,14 @@ class Registry:
         """How far the trunk has been judged, as the ledger says."""
         return self._state_in(self.ledger_commit)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether commits on the trunk have not been judged, as when nobody tags."""
+        try:
+            return self.state.judged != self.tip
+        except GitstageError:
+            return False  # reading goes by the tags; whoever needs the ledger is told
+
     def _state_in(self, ledger_commit: str | None) -> State:
         if ledger_commit is None:
             return State()

@@ -43,8 +43,9 @@ def command(
         if sys.stderr.isatty():
             click.echo(f"\r{terminal(path)}  {done * 100 // max(size, 1)} %", err=True, nl=done >= size)
 
+    registry = context.registry()
     pulled = pull.run(
-        context.registry(),
+        registry,
         reference,
         folder,
         at=at,
@@ -64,5 +65,7 @@ def command(
         }
         click.echo(json.dumps(document, indent=2, ensure_ascii=True))
         return
+    if registry.is_behind:
+        click.echo("note: commits on the trunk are not judged yet: gitstage tag", err=True)
     said = "is there already" if pulled.unchanged else "pulled and verified"
     click.echo(f"{terminal(f'{pulled.resolved.model}@{pulled.resolved.version}')} {said}: {terminal(str(pulled.folder))}")

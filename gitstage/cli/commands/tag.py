@@ -50,6 +50,7 @@ def command(context: Context, rewritten: bool, reason: str | None, dry_run: bool
             click.echo(f"             {finding.rule}: {terminal(finding.message)}{opens}")
             if finding.hint:
                 click.echo(f"             try: {terminal(finding.hint)}")
+        click.echo(f"             to take it back: {terminal(item.way_back)}")
     for alarm in outcome.alarms:
         click.echo(f"alarm      {terminal(alarm.ref)}: {terminal(alarm.why)}")
     if not (outcome.tags or outcome.state.open or outcome.alarms):
@@ -90,6 +91,7 @@ def document(outcome: object) -> dict[str, object]:
                 "verdict": str(item.verdict),
                 "landed": item.landed,
                 "since": text_of(item.since),
+                "way_back": item.way_back,
                 "findings": [finding_document(finding) for finding in item.findings],
             }
             for name, item in sorted(outcome.state.open.items())
