@@ -6,9 +6,6 @@ from collections.abc import Sequence
 
 from gitstage.errors import GitstageError
 
-# More paths than this say nothing more to a person.
-NAMED = 5
-
 
 class GitError(GitstageError):
     """Git could not answer. The message carries what git said, without control characters or passwords."""
@@ -37,12 +34,8 @@ class PushRefused(GitError):
 class LocalEdits(GitError):
     """Files that would be touched have changes of the user's own; `paths` names them, from the work tree's top."""
 
-    def __init__(self, paths: Sequence[str]) -> None:
-        named = ", ".join(repr(path) for path in paths[:NAMED]) + (" …" if len(paths) > NAMED else "")
-        super().__init__(
-            f"{named} would be changed, and {'has' if len(paths) == 1 else 'have'} changes of your own",
-            hint="commit, stash or undo them, and run the command again",
-        )
+    def __init__(self, message: str, *, paths: Sequence[str], hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
         self.paths = tuple(paths)
 
 

@@ -129,7 +129,10 @@ class Repository:
             candidates = [rev] if rev.startswith("refs/") else [HEADS + rev, REMOTES + rev, TAGS + rev]
             here = self.refs(*candidates)
             found = next((here[name] for name in candidates if name in here), None)
-        header = next(self._reader.headers([f"{found or rev}^{{commit}}"]))
+        try:
+            header = next(self._reader.headers([f"{found or rev}^{{commit}}"]))
+        except GitError as error:
+            raise NoSuchRevision(f"there is no revision {rev!r}: {error.message}", hint=error.hint) from error
         if header is None:
             raise NoSuchRevision(f"there is no revision {rev!r}")
         return header.oid
