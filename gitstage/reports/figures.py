@@ -47,7 +47,7 @@ def distance(length: timedelta) -> str:
     return " ".join(words[:2]) or "less than a minute"
 
 
-def width(text: str) -> int:
+def width_of(text: str) -> int:
     """How many columns of a terminal `text` takes."""
     if text.isascii():
         return len(text)
@@ -58,14 +58,14 @@ def width(text: str) -> int:
 
 def padded(text: str, columns: int, *, right: bool = False) -> str:
     """`text` with blanks up to a width, at its end or, with `right`, before it."""
-    blanks = " " * (columns - width(text))
+    blanks = " " * (columns - width_of(text))
     return blanks + text if right else text + blanks
 
 
 def columns(rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset(), gap: str = "  ") -> list[str]:
     """Rows of as many cells each, one line a row, below each other in columns; those in `right` end together."""
     rows = list(rows)
-    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
     return [
         gap.join(
             padded(cell, columns, right=place in right)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gitstage.findings import Finding, Judgement, Report, Verdict
 from gitstage.reports import wording
-from gitstage.reports.figures import columns, difference, number, padded, width
+from gitstage.reports.figures import columns, difference, number, padded, width_of
 from gitstage.sinks import terminal
 
 _MARKS = {"passed": "✓", "refused": "✗", "pending": "…", "warn": "!"}
@@ -51,18 +51,10 @@ def _click_style() -> Callable[..., str]:
 def render(report: Report, *, colour: bool = False, ascii_only: bool = False) -> str:
     """The lines of a report. `colour` writes the terminal's codes, `ascii_only` does without what is not ASCII.
 
-    What is open elsewhere in the registry is not among them: that is `elsewhere`, for stderr.
+    What is open elsewhere in the registry is not among them: that goes to stderr, and this to stdout.
     """
     pen = _Pen(colour, ascii_only)
     return "".join(f"{line}\n" for line in _lines(report, pen))
-
-
-def elsewhere(report: Report, *, ascii_only: bool = False) -> str:
-    """What else is open in the registry and not touched by the change, a line each; "" where nothing is."""
-    if not report.elsewhere:
-        return ""
-    lines = ("open elsewhere:", *(f"  {terminal(line, ascii_only=ascii_only)}" for line in report.elsewhere))
-    return "".join(f"{line}\n" for line in lines)
 
 
 def _lines(report: Report, pen: _Pen) -> Iterator[str]:
@@ -85,7 +77,7 @@ def _judgement(report: Report, judgement: Judgement, pen: _Pen) -> Iterator[str]
     verdict = str(judgement.verdict)
     yield f"{pen.strong(wording.headline(judgement))}  {pen.weighed(verdict, verdict)}"
     findings = wording.by_weight(judgement.findings)
-    indent = max((width(pen.plain(finding.rule)) for finding in findings), default=0)
+    indent = max((width_of(pen.plain(finding.rule)) for finding in findings), default=0)
     for finding in findings:
         yield from _finding(report, finding, indent, pen)
     if judgement.metrics:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from gitstage.reports.figures import clock, columns, difference, distance, number, padded, width
+from gitstage.reports.figures import clock, columns, difference, distance, number, padded, width_of
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_distance_has_at_most_two_units(length: timedelta, written: str) -> No
 
 @pytest.mark.parametrize(("text", "taken"), [("abc", 3), ("é", 1), ("e\u0301", 1), ("日本", 4), ("→ 1", 3), ("", 0)])
 def test_a_character_takes_the_columns_that_a_terminal_gives_it(text: str, taken: int) -> None:
-    assert width(text) == taken
+    assert width_of(text) == taken
 
 
 def test_columns_stand_below_each_other_and_numbers_end_together() -> None:

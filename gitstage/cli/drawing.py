@@ -1,0 +1,148 @@
+"""Values drawn as text: tables, metrics side by side, moments, sizes.
+
+Whatever is drawn is escaped here, cell by cell. rich is imported where there is colour, that is on a terminal.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from io import StringIO
+
+from gitstage.reports.figures import clock, columns, difference, number, width_of
+from gitstage.sinks import terminal
+
+_FIGURE = re.compile(r"[-+−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?: ?(?:%|[kMGTP]?B))?")
+"""What ends with the others of its column: `0.951`, `−2.5 %`, `10.5 MB`, and no `1.1.0`."""
+_NOTHING = frozenset({"", "–", "-", "="})
+_GAP = 2
+_UNITS = (
+    ("year", timedelta(days=365)),
+    ("month", timedelta(days=30)),
+    ("day", timedelta(days=1)),
+    ("hour", timedelta(hours=1)),
+    ("minute", timedelta(minutes=1)),
+)
+
+
+def table(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    colour: bool = False,
+    width: int | None = None,
+    ascii_only: bool = False,
+) -> str:
+    """Rows below each other in columns, figures to the right, under headers (none where all are empty).
+
+    What is wider than `width` columns of the terminal is folded within its cells. Without a width it is the
+    terminal's own where there is colour, and else as wide as it is. Ends with a line end.
+    """
+    heads = [terminal(cell, ascii_only=ascii_only) for cell in headers]
+    body = [[terminal(cell, ascii_only=ascii_only) for cell in row] for row in rows]
+    right = frozenset(place for place in range(len(heads)) if _is_figures([row[place] for row in body]))
+    if colour and width is None:
+        width = shutil.get_terminal_size().columns
+    lines = [heads, *body] if any(heads) else body
+    top = 1 if any(heads) else 0
+    if width is not None:
+        widths = _fitting(lines, width)
+        top = sum(len(_folded(line, widths)) for line in lines[:top])
+        lines = [piece for line in lines for piece in _folded(line, widths)]
+    if colour:
+        return _in_colour(lines, top, right)
+    return "".join(f"{line}\n" for line in columns(lines, right=right, gap=" " * _GAP))
+
+
+def _is_figures(cells: Sequence[str]) -> bool:
+    written = [cell for cell in cells if cell not in _NOTHING]
+    return bool(written) and all(_FIGURE.fullmatch(cell) for cell in written)
+
+
+def _in_colour(lines: Sequence[Sequence[str]], top: int, right: frozenset[int]) -> str:
+    """The lines as rich draws them; the first `top` of them are headers."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=False)
+    for place in range(len(lines[0]) if lines else 0):
+        drawn.add_column(justify="right" if place in right else "left", style="" if place else "cyan", no_wrap=True)
+    for row, line in enumerate(lines):
+        drawn.add_row(*map(Text, line), style="bold" if row < top else "")
+    page = StringIO()
+    width = sum(map(sum, ([width_of(cell) + _GAP for cell in line] for line in lines)))  # no second opinion on folding
+    console = Console(
+        file=page, force_terminal=True, color_system="standard", no_color=False, width=width + 1, _environ={}
+    )
+    console.print(drawn)
+    return page.getvalue() if lines else ""
+
+
+def _fitting(lines: Sequence[Sequence[str]], width: int) -> list[int]:
+    """How wide each column may be: the widest are narrowed, to their longest words first, and then further."""
+    widths = [max(map(width_of, column)) for column in zip(*lines, strict=True)]
+    words = [max(width_of(word) for cell in column for word in cell.split(" ")) for column in zip(*lines, strict=True)]
+    while sum(widths) + _GAP * (len(widths) - 1) > width and max(widths, default=0) > 1:
+        foldable = [place for place, longest in enumerate(words) if widths[place] > longest] or range(len(widths))
+        widths[max(foldable, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _folded(line: Sequence[str], widths: Sequence[int]) -> list[list[str]]:
+    """A line as the lines that it takes where its cells have these widths."""
+    cells = [_pieces(cell, limit) for cell, limit in zip(line, widths, strict=True)]
+    height = max(map(len, cells), default=0)
+    return [list(piece) for piece in zip(*(cell + [""] * (height - len(cell)) for cell in cells), strict=True)]
+
+
+def _pieces(text: str, limit: int) -> list[str]:
+    """`text` in pieces that are at most so wide, parted at blanks where there are any."""
+    pieces, rest = [], text
+    while width_of(rest) > limit:
+        end = next(end for end in range(len(rest), 0, -1) if end == 1 or width_of(rest[:end]) <= limit)
+        blank = rest.rfind(" ", 1, end + 1)
+        cut = blank if blank > 0 else end
+        pieces.append(rest[:cut].rstrip())
+        rest = rest[cut:].lstrip()
+    return [*pieces, rest]
+
+
+def metrics_side_by_side(
+    metrics: Mapping[str, tuple[float | None, float | None]],
+    *,
+    before: str,
+    after: str,
+    colour: bool = False,
+    width: int | None = None,
+    ascii_only: bool = False,
+) -> str:
+    """Metrics of two versions and how they differ, a line each, under the versions' names; "" where there is none."""
+    rows = [(name, number(was), number(now), difference(was, now)) for name, (was, now) in sorted(metrics.items())]
+    headers = ("metric", before, after, "difference")
+    return table(headers, rows, colour=colour, width=width, ascii_only=ascii_only) if rows else ""
+
+
+def moment(when: datetime, now: datetime) -> str:
+    """A moment, and how far it is from now: `2026-11-23 14:00 UTC, 3 hours ago`."""
+    length = abs(when - now)
+    for unit, size in _UNITS:
+        count = length // size
+        if count:
+            words = f"{count} {unit}{'' if count == 1 else 's'}"
+            return f"{clock(when)}, {f'in {words}' if when > now else f'{words} ago'}"
+    return f"{clock(when)}, just now"
+
+
+def size(count: int) -> str:
+    """A number of bytes as people read it, in thousands: `512 B`, `10.5 MB`."""
+    if count < 1000:
+        return f"{count} B"
+    value = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if round(value, 1) < 1000:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1000:.1f} PB"
