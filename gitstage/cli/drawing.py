@@ -101,8 +101,8 @@ def _folded(line: Sequence[str], widths: Sequence[int]) -> list[list[str]]:
 def _pieces(text: str, limit: int) -> list[str]:
     """`text` in pieces that are at most so wide, parted at blanks where there are any."""
     pieces, rest = [], text
-    while width_of(rest) > limit:
-        end = next(end for end in range(len(rest), 0, -1) if end == 1 or width_of(rest[:end]) <= limit)
+    while width_of(rest) > limit and len(rest) > 1:
+        end = next(end for end in range(len(rest) - 1, 0, -1) if end == 1 or width_of(rest[:end]) <= limit)
         blank = rest.rfind(" ", 1, end + 1)
         cut = blank if blank > 0 else end
         pieces.append(rest[:cut].rstrip())
