@@ -31,6 +31,14 @@ def slot(case: SlotCase) -> Answers:
         yield Answer(
             message=f"{case.before} leaves {case.slot.stage} and is not in archived/",
             path=archived_path(case.slot.model, case.before),
-            hint=f"gitstage archive and gitstage promote list it by themselves; by hand: "
-            f"cp {version_path(case.slot.model, case.before)} {archived_path(case.slot.model, case.before)}",
+            hint=_way(case, case.before),
         )
+
+
+def _way(case: SlotCase, before: str) -> str:
+    """What is meant, most likely: a reverted commit is a rollback."""
+    slot = f"{case.slot.model}@{case.slot.stage}"
+    if case.action == "rollback":
+        return f"gitstage withdraw {slot}, then gitstage rollback {slot} --to {case.after} --reason …"
+    copied = f"cp {version_path(case.slot.model, before)} {archived_path(case.slot.model, before)}"
+    return f"gitstage promote and gitstage archive list it by themselves; by hand: {copied}"
