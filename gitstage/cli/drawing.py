@@ -101,13 +101,22 @@ def _folded(line: Sequence[str], widths: Sequence[int]) -> list[list[str]]:
 def _pieces(text: str, limit: int) -> list[str]:
     """`text` in pieces that are at most so wide, parted at blanks where there are any."""
     pieces, rest = [], text
-    while width_of(rest) > limit and len(rest) > 1:
-        end = next(end for end in range(len(rest) - 1, 0, -1) if end == 1 or width_of(rest[:end]) <= limit)
+    while (end := _end(rest, limit)) < len(rest):
         blank = rest.rfind(" ", 1, end + 1)
         cut = blank if blank > 0 else end
         pieces.append(rest[:cut].rstrip())
         rest = rest[cut:].lstrip()
     return [*pieces, rest]
+
+
+def _end(text: str, limit: int) -> int:
+    """How many characters of `text` fit; at least one."""
+    taken = 0
+    for place, char in enumerate(text):
+        taken += width_of(char)
+        if taken > limit:
+            return max(place, 1)
+    return len(text)
 
 
 def metrics_side_by_side(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 from gitstage.findings import Finding, Judgement, Report
 from gitstage.sinks import json_document
@@ -16,7 +17,7 @@ def render(report: Report) -> str:
     return json_document(document(report))
 
 
-def document(report: Report) -> dict[str, object]:
+def document(report: Report) -> dict[str, Any]:
     """What `render` writes, as dicts, lists, strings, numbers, booleans and None."""
     return {
         "schema": SCHEMA,

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
 from inline_snapshot import snapshot
 
-from gitstage.reports.as_json import render
-from tests.reports.stories import EMPTY, FIRST, PASSED, PENDING, REFUSED, UNKNOWN_WHEN
+from gitstage.reports.as_json import document, render
+from tests.reports.stories import EMPTY, FIRST, PASSED, PENDING, REFUSED, SOAKS, UNKNOWN_WHEN, promotion, report
 
 
 def test_a_change_that_passed() -> None:
@@ -493,3 +498,28 @@ def test_a_new_registry_is_said() -> None:
   "notes": []
 }
 """)
+
+
+MANUAL = (Path(__file__).parents[2] / "docs/reference/report.md").read_text("utf-8")
+
+
+def test_the_manuals_example_is_what_is_written() -> None:
+    (example,) = re.findall(r"```json\n(.*?)```", MANUAL, re.DOTALL)
+    assert example == render(report(promotion(SOAKS)))
+
+
+def test_the_manual_describes_every_key_and_no_other() -> None:
+    (judgement,) = document(report(promotion(SOAKS)))["judgements"]
+    described = [
+        re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+        for table in re.split(r"^A (?:judgement|finding):$", MANUAL.split("\n## ")[1], flags=re.MULTILINE)
+    ]
+    assert described == [list(document(EMPTY)), list(judgement), list(judgement["findings"][0])]
+
+
+def test_what_is_no_number_to_json_is_null() -> None:
+    judged = replace(promotion(), metrics={"auc": (float("nan"), float("inf")), "f1": (0.5, None)})
+    assert json.loads(render(report(judged)))["judgements"][0]["metrics"] == {
+        "auc": {"before": None, "after": None},
+        "f1": {"before": 0.5, "after": None},
+    }
