@@ -58,8 +58,9 @@ bench: install ## the table of costs, with the floors measured in the same run
 docs: install ## what is generated in docs/: the command reference, the pictures
 	@$(BIN)/python docs/generate.py
 
-schema: install-run ## the JSON Schemas of a manifest and of gitstage.yaml
-	@$(BIN)/gitstage schema
+schema: install-run ## the JSON Schemas of a manifest and of gitstage.yaml, into docs/reference/
+	@$(BIN)/gitstage schema manifest > docs/reference/manifest.schema.json
+	@$(BIN)/gitstage schema policy > docs/reference/gitstage.schema.json
 
 lock: install ## uv.lock anew, with the newest versions that pyproject.toml allows
 	@$(BIN)/uv lock --upgrade
