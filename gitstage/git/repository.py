@@ -130,10 +130,13 @@ class Repository:
             here = self.refs(*candidates)
             found = next((here[name] for name in candidates if name in here), None)
         try:
-            header = next(self._reader.headers([f"{found or rev}^{{commit}}"]))
+            header = next(self._reader.headers([found or rev]))
+            if header is not None and header.kind == "tag":
+                # Asked apart, because of `:/text` everything up to the end is text.
+                header = next(self._reader.headers([f"{header.oid}^{{commit}}"]))
         except GitError as error:
             raise NoSuchRevision(f"there is no revision {rev!r}: {error.message}", hint=error.hint) from error
-        if header is None:
+        if header is None or header.kind != "commit":
             raise NoSuchRevision(f"there is no revision {rev!r}")
         return header.oid
 
@@ -391,7 +394,7 @@ def place_of(path: Path) -> Place:
     if not path.is_dir():
         raise NotARepository(f"{str(path)!r} is not a directory")
     # A bare repository that is named is meant; one that merely lies above is not looked into where the user forbids it.
-    named = (path / "HEAD").is_file() and (path / "objects").is_dir()
+    named = (path / "HEAD").is_file() and ((path / "objects").is_dir() or (path / "commondir").is_file())
     processes = Processes(("-C", str(path), *(("-c", "safe.bareRepository=all") if named else ())))
     # Git says the work tree last, because it ends there where there is none.
     answer = processes.run("rev-parse", *ASKED, "--show-toplevel", accept=(0, 128))
