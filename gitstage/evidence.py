@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from gitstage import canonical, validation
 from gitstage.canonical import DocumentError, Problem, Unfit
-from gitstage.fields import Number, Part
+from gitstage.fields import Number, Part, some
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
@@ -50,7 +50,7 @@ class _Part(Part):
 
 
 class _Subject(_Part):
-    digest: Annotated[Mapping[str, str], Field(min_length=1)]
+    digest: Annotated[Mapping[str, str], AfterValidator(some)]
 
 
 class _TestResult(_Part):
@@ -62,7 +62,7 @@ class _TestResult(_Part):
 
 class _Statement(_Part):
     type_: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
-    subject: Annotated[list[_Subject], Field(min_length=1)]
+    subject: Annotated[list[_Subject], AfterValidator(some)]
     predicateType: Annotated[str, Field(min_length=1)]  # noqa: N815
     predicate: dict[str, Any] = Field(default_factory=dict)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
@@ -15,6 +15,7 @@ from gitstage.validation import kind_of
 MAX_NAME = 200
 
 Item = TypeVar("Item")
+Some = TypeVar("Some", bound=Sized)
 
 
 class Part(BaseModel):
@@ -36,6 +37,13 @@ def frozen(value: dict[str, Item]) -> Mapping[str, Item]:
 def nothing() -> Mapping[str, Any]:
     """The map of a key that is left out."""
     return MappingProxyType({})
+
+
+def some(items: Some) -> Some:
+    """A list or map that is not empty. Asked after its items: pydantic's own counts only those that are right."""
+    if not items:
+        raise Unfit("must not be empty")
+    return items
 
 
 def distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:

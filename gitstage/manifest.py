@@ -18,7 +18,7 @@ from pydantic import (
 from gitstage import canonical, validation
 from gitstage.canonical import HIDDEN, DocumentError, Problem, Scalar, Unfit
 from gitstage.emptyslot import empty_slot
-from gitstage.fields import Name, Number, Part, frozen, matching, nothing
+from gitstage.fields import Name, Number, Part, frozen, matching, nothing, some
 from gitstage.layout import model_problem, version_problem
 
 __all__ = [
@@ -239,9 +239,9 @@ class ModelVersion(_Document):
     kind: Literal["ModelVersion"] = Field(default="ModelVersion", description="What this document is.")
     model: ModelName = Field(description="The model's name, with its namespace: risk/fraud-detector.")
     version: VersionName = Field(description="A semantic version, or a whole number where the registry counts.")
-    artifacts: Annotated[tuple[Artifact, ...], Field(strict=False, min_length=1), AfterValidator(_distinct_paths)] = (
-        Field(description="The files that make up the version.")
-    )
+    artifacts: Annotated[
+        tuple[Artifact, ...], Field(strict=False), AfterValidator(some), AfterValidator(_distinct_paths)
+    ] = Field(description="The files that make up the version.", json_schema_extra={"minItems": 1})
     format: Name | None = Field(default=None, description="What reads the files: onnx, safetensors, pickle.")
     metrics: Annotated[Mapping[Name, Number], AfterValidator(frozen)] = Field(
         default_factory=nothing, description="What was measured, by name. Gates compare these numbers."

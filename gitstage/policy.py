@@ -22,7 +22,7 @@ from pydantic import (
 from gitstage import canonical, patterns, validation
 from gitstage.canonical import DocumentError, Location, Problem, Unfit
 from gitstage.durations import WRITTEN, duration
-from gitstage.fields import MAX_NAME, Name, Number, Part, distinct, frozen, matching, nothing
+from gitstage.fields import MAX_NAME, Name, Number, Part, distinct, frozen, matching, nothing, some
 from gitstage.layout import SLUG, SOURCES, stage_problem
 
 MAX_ALIKE = 300
@@ -308,8 +308,8 @@ class _File(_Part):
     ledger: Annotated[str, AfterValidator(_ledger)] | None = Field(
         default=None, description="The ref that says how far the trunk is judged: refs/gitstage/ID unless named here."
     )
-    stages: Annotated[Mapping[StageName, Stage], Field(min_length=1), AfterValidator(frozen)] = Field(
-        description="The stages, by name."
+    stages: Annotated[Mapping[StageName, Stage], AfterValidator(some), AfterValidator(frozen)] = Field(
+        description="The stages, by name.", json_schema_extra={"minProperties": 1}
     )
     gates: Annotated[Mapping[Slug, Gate], AfterValidator(frozen)] = Field(
         default_factory=nothing, description="The gates, by name."

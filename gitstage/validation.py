@@ -22,13 +22,15 @@ def check_header(document: Mapping[str, object], data: bytes, kinds: Sequence[st
     lines = lines_of(data)
     problems = []
     if version != API_VERSION:
-        said = "the key 'apiVersion' is missing" if version is None else f"apiVersion {version!r} is not known here"
+        said = (
+            "the key 'apiVersion' is missing" if version is None else f"apiVersion {kind_of(version)} is not known here"
+        )
         hint = f"write: apiVersion: {API_VERSION}" + ("" if version is None else ", or use a newer gitstage")
         problems.append(Problem(said, line_in(lines, ("apiVersion",)), hint))
     if kind not in kinds:
         wanted = " or ".join(kinds)
-        said = "the key 'kind' is missing" if kind is None else f"kind must be {wanted}, not {kind!r}"
-        near = near_miss(str(kind), kinds)
+        said = "the key 'kind' is missing" if kind is None else f"kind must be {wanted}, not {kind_of(kind)}"
+        near = near_miss(kind, kinds)
         problems.append(Problem(f"{said}{near}", line_in(lines, ("kind",)), f"write: kind: {wanted}"))
     raise DocumentError(problems)
 
@@ -92,12 +94,14 @@ def _said(
         quotable = noun == "text" and isinstance(value, int | float)
         return f"{whole}must be {noun}, not {kind_of(value)}", "quote it" if quotable else None
     if kind == "literal_error":
-        near = near_miss(str(value), re.findall(r"'([^']*)'", context["expected"]))
+        near = near_miss(value, re.findall(r"'([^']*)'", context["expected"]))
         return f"{whole}must be {context['expected']}, not {kind_of(value)}{near}", None
-    if kind in ("string_too_short", "too_short"):
+    if kind == "string_too_short":
         return f"{whole}must not be empty", None
     if kind == "string_too_long":
         return f"{whole}has {len(value)} characters, and may have {context['max_length']}", None
+    if kind == "greater_than_equal":
+        return f"{whole}must be at least {context['ge']}, not {kind_of(value)}", None
     return f"{whole}{found['msg']}", None
 
 
@@ -126,15 +130,18 @@ def path_in_words(where: Location, before: str = "") -> str:
 
 def unknown_key(key: object, known: Iterable[str]) -> str:
     """What is said of a key that nobody knows, with the known one that may be meant."""
-    return f"unknown key '{key}'{near_miss(str(key), known)}"
+    return f"unknown key '{key}'{near_miss(key, known)}"
 
 
-def near_miss(word: str, known: Iterable[str]) -> str:
+def near_miss(word: object, known: Iterable[str]) -> str:
     """`; did you mean 'soak'?` where one of the known words is close to `word`."""
     from difflib import get_close_matches
 
-    close = get_close_matches(word.lower(), list(known), 1, 0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    if not isinstance(word, str):
+        return ""
+    spelled = {name.lower(): name for name in known}
+    close = get_close_matches(word.lower(), list(spelled), 1, 0.6)
+    return f"; did you mean '{spelled[close[0]]}'?" if close else ""
 
 
 def _keys_at(model: type[BaseModel], where: Location) -> list[str]:
