@@ -10,11 +10,28 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from gitstage import plans
-from gitstage.changes import EXECUTABLE, FILE, FOLDER, LINK, SUBMODULE, Entry, Snapshot, blob_id
+from gitstage.canonical import DocumentError
+from gitstage.changes import (
+    EXECUTABLE,
+    FILE,
+    FOLDER,
+    LINK,
+    SUBMODULE,
+    Change,
+    Entry,
+    Snapshot,
+    below,
+    blob_id,
+    changes_between,
+    files,
+)
 from gitstage.evidence import Result, test_result
 from gitstage.findings import Finding, Judgement
 from gitstage.layout import (
     CONFIGURATION,
+    POLICY,
+    Layout,
+    Place,
     Records,
     Slot,
     Thing,
@@ -25,18 +42,11 @@ from gitstage.layout import (
     version_path,
 )
 from gitstage.ledger import Effect, Folded, PolicyEffect, Registered, State
-from gitstage.manifest import (
-    Artifact,
-    EmptySlot,
-    Hold,
-    ModelVersion,
-    canonical_bytes,
-    read_hold,
-    read_version,
-)
-from gitstage.merges import merged
+from gitstage.manifest import Artifact, EmptySlot, Hold, ModelVersion, canonical_bytes, read_hold, read_version
+from gitstage.merges import Merged, merged
 from gitstage.plans import Plan, Scene
-from gitstage.policy import Policy
+from gitstage.policy import Policy, read_policy
+from gitstage.rules.cases import PolicyCase, RecordsCase, SlotCase
 from gitstage.rules.fold import Step, World, continued, current_policy, fold, layout_of
 
 ID = "4f6c1c1e-8a39-4a0e-9d7e-2f1b7c0a5f11"
@@ -258,6 +268,126 @@ def effect(
     )
 
 
+def placed(before: Snapshot, after: Snapshot, layout: Layout, thing: Thing) -> tuple[tuple[Change, Place], ...]:
+    """The differences of one thing between two trees of a registry, with what their paths mean."""
+    changes = [(change, layout.place(change.path)) for change in changes_between(before, after)]
+    return tuple((change, place) for change, place in changes if place.thing == thing)
+
+
+def records_case(
+    before: Mapping[str, Content], edits: Mapping[str, Content | None], model: str = "m", left: Iterable[str] = ()
+) -> RecordsCase:
+    """A change of a model's records: what was there, and what is put there or taken away (None)."""
+    was, now = before_and_after(before, edits)
+    policy = read_policy(policy_file())
+    layout = layout_of(policy)
+    return RecordsCase(
+        model=model,
+        policy=policy,
+        layout=layout,
+        before=was,
+        after=now,
+        changes=placed(was, now, layout, Records(model)),
+        left=frozenset(left),
+        now=MONDAY,
+    )
+
+
+def policy_case(
+    before: Mapping[str, Content], edits: Mapping[str, Content | None], filled: Iterable[Slot] = ()
+) -> PolicyCase:
+    """A change of the policy: what was there, and what is put there or taken away; `filled` slots are in effect."""
+    was, now = before_and_after(before, edits)
+    old, new = (_policy_in(tree) for tree in (was, now))
+    layout = layout_of(new or old or read_policy(policy_file()))
+    slots = list(filled)
+    return PolicyCase(
+        before=was,
+        after=now,
+        old=old,
+        new=new,
+        problem=_problem_in(now),
+        changes=placed(was, now, layout, POLICY),
+        now=MONDAY,
+        filled=lambda stage: [slot for slot in slots if slot.stage == stage],
+    )
+
+
+def before_and_after(before: Mapping[str, Content], edits: Mapping[str, Content | None]) -> tuple[Tree, Tree]:
+    shelf = Shelf()
+    files = {path: entry_of(shelf, content) for path, content in before.items()}
+    was = Tree.of(shelf, files)
+    for path, content in edits.items():
+        put(files, path, None if content is None else entry_of(shelf, content))
+    return was, Tree.of(shelf, files)
+
+
+def _policy_in(registry: Tree) -> Policy | None:
+    entry = registry.entry(CONFIGURATION)
+    try:
+        return None if entry is None else read_policy(registry.read(entry.oid))
+    except DocumentError:
+        return None
+
+
+def _problem_in(registry: Tree) -> DocumentError | None:
+    entry = registry.entry(CONFIGURATION)
+    try:
+        if entry is not None:
+            read_policy(registry.read(entry.oid))
+    except DocumentError as error:
+        return error
+    return None
+
+
+def slot_case(
+    before: Mapping[str, Content] | None = None,
+    edits: Mapping[str, Content | None] | None = None,
+    *,
+    model: str = "m",
+    stage: str = "production",
+    action: str = "promote",
+    policy: bytes | None = None,
+    incoming: str | None = "1.1.0",
+    incumbent: str | None = "1.0.0",
+    sources: Iterable[str] = ("staging",),
+    past: Iterable[Effect] = (),
+    now: datetime = MONDAY,
+    **more: object,
+) -> SlotCase:
+    """A change of `production/m` from 1.0.0 to 1.1.0, both registered; and what else is there, put there or different."""
+    slot = Slot(model, stage)
+    registered = {version_path(model, v): manifest(model, v) for v in (incoming, incumbent) if v is not None}
+    filled = {slot.path: empty_slot(model) if incoming is None else manifest(model, incoming)}
+    was, head = before_and_after({**registered, **(before or {})}, {**filled, **(edits or {})})
+    rules = read_policy(policy or policy_file())
+    entry = head.entry(slot.path)
+    effects = [effect(slot, after=incumbent)] if incumbent is not None else []
+    fields: dict[str, object] = {
+        "slot": slot,
+        "action": action,
+        "policy": rules,
+        "layout": layout_of(rules),
+        "entry": entry,
+        "matched": True,
+        "before": incumbent,
+        "before_blob": None if incumbent is None else blob_id(manifest(model, incumbent)),
+        "after": incoming,
+        "after_blob": None if entry is None or incoming is None else entry.oid,
+        "sources": frozenset(sources),
+        "with_policy": False,
+        "records_open": None,
+        "head": head,
+        "passed": head,
+        "base": was,
+        "tip": head,
+        "past": PastOf(*effects, *past),
+        "now": now,
+        "version_in": World(trees=lambda _: head, past=NoPast(), folder="", tip=head, now=now).version_in,
+    }
+    return SlotCase(**{**fields, **more})  # type: ignore[arg-type]
+
+
 # Histories.
 
 
@@ -446,7 +576,7 @@ class Story:
             trees=self.trees.__getitem__,
             past=self.past,
             folder=self.folder,
-            tip=seen_from(tip, self.folder),
+            tip=below(tip, self.folder),
             now=self.now,
         )
 
@@ -462,14 +592,13 @@ class Story:
         """Merges a branch into the trunk's files, from its last common commit: the conflicts."""
         found = self.merged_with(branch)
         if not found.conflicts:
-            self.files = dict(all_files(found.tree))
+            self.files = dict(files(found.tree))
         return found.conflicts
 
     def merged_with(self, branch: Story) -> Merged:
         common = [commit for commit in branch.line if commit in self.line][-1]
         ours, theirs = Tree.of(self.shelf, self.files), Tree.of(self.shelf, branch.files)
-        result = merged(self.trees[common], ours, theirs)
-        return Merged(result.tree, result.conflicts)
+        return merged(self.trees[common], ours, theirs)
 
     def check(self, branch: Story) -> tuple[Judgement, ...]:
         """What the judge says of a branch before it is merged."""
@@ -482,7 +611,7 @@ class Story:
     @property
     def registry(self) -> Snapshot:
         """The registry as it is being edited."""
-        return seen_from(Tree.of(self.shelf, self.files), self.folder)
+        return below(Tree.of(self.shelf, self.files), self.folder)
 
     @property
     def in_effect(self) -> Policy | None:
@@ -527,23 +656,3 @@ class Story:
     def said(self, thing: str) -> tuple[Finding, ...]:
         """What the last run said about a thing."""
         return next((found.findings for found in self.last.judgements if found.thing == thing), ())
-
-
-@dataclass(frozen=True)
-class Merged:
-    """The tree that a merge gives, and its conflicts."""
-
-    tree: Snapshot
-    conflicts: tuple[str, ...]
-
-
-def seen_from(snapshot: Snapshot, folder: str) -> Snapshot:
-    from gitstage.changes import below
-
-    return below(snapshot, folder)
-
-
-def all_files(snapshot: Snapshot) -> Iterable[tuple[str, Entry]]:
-    from gitstage.changes import files
-
-    return files(snapshot)

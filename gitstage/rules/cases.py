@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, LINK, SUBMODULE, Change, Entry, Snapshot
 from gitstage.findings import Verdict
 from gitstage.layout import MODELS, Layout, Place, Slot, archived_path
 from gitstage.ledger import Effect, Open, Past
 from gitstage.manifest import ModelVersion
 from gitstage.policy import Gate, Policy
+
+LARGEST_DOCUMENT = 1_000_000
+"""Bytes; no manifest or statement is larger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +48,7 @@ class PolicyCase:
     after: Snapshot
     old: Policy | None
     new: Policy | None
-    problem: Exception | None
+    problem: DocumentError | None
     changes: tuple[tuple[Change, Place], ...]
     now: datetime
     filled: Callable[[str], Iterable[Slot]] = field(default=lambda stage: (), compare=False)

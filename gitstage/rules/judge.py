@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gitstage.findings import Finding, Judgement, Verdict
 from gitstage.layout import POLICY, Records, Slot, version_path
+from gitstage.ledger import Open
 from gitstage.rules import ALL, known_path
 from gitstage.rules.cases import Answer, PolicyCase, RecordsCase, SlotCase
 
@@ -46,19 +47,23 @@ def _of_slot(case: SlotCase) -> Iterator[Finding]:
         for answer in known_path.slot(case):
             yield _finding("known-path", answer)
         return
-    waiting = case.records_open
-    if waiting is not None and case.action != "rollback":
-        for finding in waiting.findings or (Finding(rule="manifest-valid", verdict=Verdict.REFUSED, message="open"),):
-            if finding.verdict is not Verdict.PASSED:
-                yield finding.bind(
-                    verdict=Verdict.PENDING, message=f"the records of {case.slot.model} are open: {finding.message}"
-                )
+    if case.records_open is not None and case.action != "rollback":
+        yield from _of_open_records(case.slot.model, case.records_open)
     for rule in ALL:
         if rule.slot is not None:
             for answer in rule.slot(case):
                 yield _finding(rule.id, answer)
     if case.action == "promote" and case.after is not None:
         yield from _of_gates(case)
+
+
+def _of_open_records(model: str, waiting: Open) -> Iterator[Finding]:
+    message = f"the records of {model} are open"
+    said = [finding for finding in waiting.findings if finding.verdict is not Verdict.PASSED]
+    for finding in said:
+        yield finding.bind(verdict=Verdict.PENDING, message=f"{message}: {finding.message}")
+    if not said:
+        yield Finding(rule="manifest-valid", verdict=Verdict.PENDING, message=message)
 
 
 def _of_gates(case: SlotCase) -> Iterator[Finding]:

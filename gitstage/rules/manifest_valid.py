@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from typing import TypeVar
 
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Entry, Snapshot
 from gitstage.evidence import read_statement
 from gitstage.layout import ARTIFACTS, CONFIGURATION, Place, version_path
 from gitstage.manifest import Artifact, read_hold, read_lfs_pointer, read_version
-from gitstage.rules.cases import Answer, Answers, PolicyCase, RecordsCase
-
-LARGEST_DOCUMENT = 1_000_000
-"""Bytes; no manifest or statement is larger."""
+from gitstage.rules.cases import LARGEST_DOCUMENT, Answer, Answers, PolicyCase, RecordsCase
 
 
 def policy(case: PolicyCase) -> Answers:
@@ -31,7 +30,7 @@ def records(case: RecordsCase) -> Answers:
     Refused: the same file with `version: 1.2.0` in it, or with a comment.
     """
     for change, place in case.changes:
-        if change.after is None or change.after == change.before or change.after.mode != FILE:
+        if change.after is None or change.after.mode != FILE:
             continue
         if place.kind == "version":
             yield from _version(case, change.path, change.after, place)
@@ -43,33 +42,36 @@ def records(case: RecordsCase) -> Answers:
             yield from _artifact_is_named(case, change.path, place)
 
 
-def _problems(path: str, error: Exception) -> Answers:
-    if isinstance(error, DocumentError):
-        for problem in error.problems:
-            yield Answer(message=problem.message, path=path, line=problem.line, hint=problem.hint)
-    else:
-        yield Answer(message=str(error), path=path)
+Document = TypeVar("Document")
 
 
-def _too_large(case: RecordsCase, path: str, entry: Entry) -> Answers:
+def _problems(path: str, error: DocumentError) -> Answers:
+    for problem in error.problems:
+        yield Answer(message=problem.message, path=path, line=problem.line, hint=problem.hint)
+
+
+def _document(
+    case: RecordsCase, path: str, entry: Entry, read: Callable[[bytes], Document]
+) -> tuple[Document | None, list[Answer]]:
+    """What a file says, or why it says nothing."""
     size = case.after.size(entry.oid)
     if size > LARGEST_DOCUMENT:
-        yield Answer(message=f"has {size} bytes; no document of a registry has more than {LARGEST_DOCUMENT}", path=path)
+        message = f"has {size} bytes; no document of a registry has more than {LARGEST_DOCUMENT}"
+        return None, [Answer(message=message, path=path)]
+    try:
+        return read(case.after.read(entry.oid)), []
+    except DocumentError as error:
+        return None, list(_problems(path, error))
 
 
 def _version(case: RecordsCase, path: str, entry: Entry, place: Place) -> Answers:
-    large = list(_too_large(case, path, entry))
-    if large:
-        yield from large
-        return
-    try:
-        version = read_version(case.after.read(entry.oid))
-    except DocumentError as error:
-        yield from _problems(path, error)
+    version, problems = _document(case, path, entry, read_version)
+    yield from problems
+    if version is None:
         return
     yield from _says_its_path(path, place, version.model, version.version)
     for artifact in version.artifacts:
-        if "://" not in artifact.uri:
+        if artifact.uri.startswith(f"{ARTIFACTS}/"):
             yield from _kept_artifact(case.after, path, artifact, place)
 
 
@@ -100,32 +102,22 @@ def _kept_artifact(registry: Snapshot, path: str, artifact: Artifact, place: Pla
 
 
 def _hold(case: RecordsCase, path: str, entry: Entry, place: Place) -> Answers:
-    large = list(_too_large(case, path, entry))
-    if large:
-        yield from large
-        return
-    try:
-        hold = read_hold(case.after.read(entry.oid))
-    except DocumentError as error:
-        yield from _problems(path, error)
+    hold, problems = _document(case, path, entry, read_hold)
+    yield from problems
+    if hold is None:
         return
     yield from _says_its_path(path, place, hold.model, hold.version)
-    if case.after.entry(version_path(hold.model, hold.version)) is None:
-        yield Answer(message=f"holds {hold.version}, which is not registered", path=path)
+    if _manifest(case, place) is None:
+        yield Answer(message=f"holds {place.version}, which is not registered", path=path)
 
 
 def _evidence(case: RecordsCase, path: str, entry: Entry, place: Place) -> Answers:
-    large = list(_too_large(case, path, entry))
-    if large:
-        yield from large
+    statement, problems = _document(case, path, entry, read_statement)
+    yield from problems
+    if statement is None:
         return
-    try:
-        statement = read_statement(case.after.read(entry.oid))
-    except DocumentError as error:
-        yield from _problems(path, error)
-        return
-    manifest = case.after.entry(version_path(str(place.model), str(place.version)))
-    if manifest is None or manifest.mode != FILE:
+    manifest = _manifest(case, place)
+    if manifest is None:
         yield Answer(message=f"speaks of {place.version}, which is not registered", path=path)
     elif hashlib.sha256(case.after.read(manifest.oid)).hexdigest() not in statement.subjects:
         yield Answer(
@@ -137,6 +129,17 @@ def _evidence(case: RecordsCase, path: str, entry: Entry, place: Place) -> Answe
 
 
 def _artifact_is_named(case: RecordsCase, path: str, place: Place) -> Answers:
-    manifest = case.after.entry(version_path(str(place.model), str(place.version)))
+    """What no manifest names has no digest, and nobody would notice if it were something else."""
+    manifest = _manifest(case, place)
     if manifest is None:
         yield Answer(message=f"belongs to {place.version}, which is not registered", path=path)
+        return
+    version, _ = _document(case, path, manifest, read_version)
+    if version is not None and path not in {artifact.uri for artifact in version.artifacts}:
+        yield Answer(message=f"is none of the artifacts of {place.model}@{place.version}", path=path)
+
+
+def _manifest(case: RecordsCase, place: Place) -> Entry | None:
+    """The manifest of the version that a path speaks of; None where there is none that is a plain file."""
+    entry = case.after.entry(version_path(str(place.model), str(place.version)))
+    return entry if entry is not None and entry.mode == FILE else None

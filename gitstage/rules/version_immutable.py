@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
+from gitstage.changes import FILE, Entry, Snapshot
 from gitstage.layout import NUMBER, evidence_folder
-from gitstage.rules.cases import Answer, Answers, RecordsCase
+from gitstage.rules.cases import LARGEST_DOCUMENT, Answer, Answers, RecordsCase
 
 IMMUTABLE = {
     "version": "a version",
@@ -51,6 +54,17 @@ def _numbers(case: RecordsCase) -> Answers:
             if number != expected:
                 yield Answer(message=f"the next number of {name} is {expected}", path=path)
                 break
-            if entry.oid in seen:
-                yield Answer(message=f"says the same, byte for byte, as {seen[entry.oid]}.json", path=path)
-            seen.setdefault(entry.oid, number)
+            payload = _payload(case.after, entry)
+            if payload in seen:
+                yield Answer(message=f"says the same as {seen[payload]}.json", path=path)
+            seen.setdefault(payload, number)
+
+
+def _payload(registry: Snapshot, entry: Entry) -> str:
+    """What a file says, however its JSON is written; its blob where it is no JSON that could be a statement."""
+    if entry.mode != FILE or registry.size(entry.oid) > LARGEST_DOCUMENT:
+        return entry.oid
+    try:
+        return json.dumps(json.loads(registry.read(entry.oid)), sort_keys=True)
+    except (ValueError, RecursionError):
+        return entry.oid

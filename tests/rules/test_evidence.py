@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from gitstage.evidence import Result
+from gitstage.findings import Verdict
+from gitstage.policy import Gate, read_policy
+from gitstage.rules import evidence
+from gitstage.rules.cases import Answer
+from tests.registries import MONDAY, Content, gated, manifest, slot_case, statement
+
+TWO = manifest("m", "1.1.0")
+FOLDER = "evidence/m/1.1.0/shadow-traffic/"
+HINT = "gitstage attest m@1.1.0 --type test-result --name shadow-traffic --result passed"
+
+
+def gate(**more: str) -> Gate:
+    rule = {"type": "test-result", "name": "shadow-traffic", **more}
+    return read_policy(gated(evidence=[rule])).gates["standard"]
+
+
+def said(files: dict[str, Content], asked: Gate) -> list[Answer]:
+    case = slot_case(edits={f"{FOLDER}{name}": content for name, content in files.items()})
+    return list(evidence.gate(case, asked))
+
+
+def test_evidence_that_passed_passes() -> None:
+    assert said({"1.json": statement(TWO)}, gate()) == [
+        Answer(
+            verdict=Verdict.PASSED,
+            message="shadow-traffic says PASSED",
+            value="PASSED",
+            threshold="PASSED",
+            path=f"{FOLDER}1.json",
+        )
+    ]
+
+
+@pytest.mark.parametrize("result", ["FAILED", "WARNED"])
+def test_anything_but_passed_refuses(result: Result) -> None:
+    assert said({"1.json": statement(TWO), "2.json": statement(TWO, result=result)}, gate()) == [
+        Answer(
+            message=f"shadow-traffic says {result}",
+            value=result,
+            threshold="PASSED",
+            path=f"{FOLDER}2.json",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"1.json": statement(manifest("m", "1.0.0"))},
+        {"1.json": statement(TWO, made=MONDAY + timedelta(hours=1))},
+    ],
+)
+def test_evidence_that_is_missing_is_pending(files: dict[str, Content]) -> None:
+    assert said(files, gate()) == [
+        Answer(
+            verdict=Verdict.PENDING,
+            message="no test-result called shadow-traffic",
+            path=FOLDER,
+            threshold="test-result shadow-traffic",
+            hint=HINT,
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("made", "answer"),
+    [
+        (
+            MONDAY - timedelta(days=30),
+            Answer(
+                verdict=Verdict.PASSED,
+                message="shadow-traffic says PASSED",
+                value="PASSED",
+                threshold="PASSED",
+                path=f"{FOLDER}1.json",
+            ),
+        ),
+        (
+            MONDAY - timedelta(days=30, hours=1),
+            Answer(
+                verdict=Verdict.PENDING,
+                message="shadow-traffic is 30d1h old, at most 30d",
+                value="30d1h",
+                threshold="30d",
+                path=f"{FOLDER}1.json",
+                hint=HINT,
+            ),
+        ),
+        (None, Answer(message="shadow-traffic does not say when it was made", path=f"{FOLDER}1.json", hint=HINT)),
+    ],
+)
+def test_evidence_grows_old(made: datetime | None, answer: Answer) -> None:
+    assert said({"1.json": statement(TWO, made=made)}, gate(**{"max-age": "30d"})) == [answer]
+
+
+def test_evidence_without_a_date_is_good_where_no_age_is_asked() -> None:
+    (answer,) = said({"1.json": statement(TWO, made=None)}, gate())
+    assert answer.verdict is Verdict.PASSED
+
+
+def test_a_rule_that_warns_only_advises() -> None:
+    (answer,) = said({"1.json": statement(TWO, result="FAILED")}, gate(enforce="warn"))
+    assert (answer.verdict, answer.advisory) == (Verdict.REFUSED, True)
+
+
+def test_a_statement_that_says_nothing_we_know_refuses() -> None:
+    other = statement(TWO).replace(b"test-result/v0.1", b"vuln/v0.1")
+    (answer,) = said({"1.json": other}, gate())
+    assert answer.message == "no test-result called shadow-traffic"
+
+
+def test_every_rule_of_a_gate_answers() -> None:
+    rules = [{"type": "test-result", "name": name} for name in ("shadow-traffic", "load-test")]
+    asked = read_policy(gated(evidence=rules)).gates["standard"]
+    verdicts = [answer.verdict for answer in said({"1.json": statement(TWO)}, asked)]
+    assert verdicts == [Verdict.PASSED, Verdict.PENDING]
+
+
+def test_only_the_records_that_passed_are_read() -> None:
+    case = slot_case(edits={f"{FOLDER}1.json": statement(TWO)})
+    case = slot_case(edits={f"{FOLDER}1.json": statement(TWO)}, passed=case.base)
+    (answer,) = evidence.gate(case, gate())
+    assert answer.verdict is Verdict.PENDING

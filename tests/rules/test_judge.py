@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gitstage.changes import Nothing
+from gitstage.findings import Finding, Judgement, Verdict
+from gitstage.layout import POLICY, Records, Slot
+from gitstage.ledger import Open
+from gitstage.rules import ALL, JUDGED_ELSEWHERE
+from gitstage.rules.judge import judge_policy, judge_records, judge_slot, slot_of
+from tests.registries import (
+    MONDAY,
+    Content,
+    gated,
+    manifest,
+    policy_case,
+    policy_file,
+    records_case,
+    slot_case,
+)
+
+ONE, TWO = manifest("m", "1.0.0", auc=0.951, f1=1), manifest("m", "1.1.0", auc=0.938, p99=7)
+FILES: dict[str, Content] = {"models/m/1.0.0.yaml": ONE, "models/m/1.1.0.yaml": TWO}
+ARCHIVED: dict[str, Content | None] = {"archived/m/1.0.0.yaml": ONE, "production/m.yaml": TWO}
+GATED = gated(metrics=[{"name": "auc", "max-drop": 0.002}, {"name": "p99", "max": 10, "enforce": "warn"}])
+
+
+def waiting(*findings: Finding) -> Open:
+    return Open(thing=Records("m"), landed="c", passed=None, since=MONDAY, verdict=Verdict.REFUSED, findings=findings)
+
+
+def test_a_promotion_is_judged_by_the_facts_and_by_its_gates() -> None:
+    from gitstage.changes import blob_id
+
+    case = slot_case(FILES, ARCHIVED, policy=GATED, before_blob=blob_id(ONE))
+    assert judge_slot(case) == Judgement(
+        thing="production/m",
+        action="promote",
+        model="m",
+        stage="production",
+        source="staging",
+        before="1.0.0",
+        after="1.1.0",
+        findings=(
+            Finding(
+                rule="metrics",
+                gate="standard",
+                verdict=Verdict.REFUSED,
+                message="auc 0.951 → 0.938, max-drop 0.002",
+                value="0.951 → 0.938",
+                threshold="max-drop 0.002",
+                path="models/m/1.1.0.yaml",
+            ),
+            Finding(
+                rule="metrics",
+                gate="standard",
+                verdict=Verdict.PASSED,
+                message="p99 7, max 10",
+                value="7",
+                threshold="max 10",
+                path="models/m/1.1.0.yaml",
+                advisory=True,
+            ),
+        ),
+        metrics={"auc": (0.951, 0.938), "f1": (1, None), "p99": (None, 7)},
+    )
+
+
+@pytest.mark.parametrize("action", ["rollback", "adopt", "archive"])
+def test_only_a_promotion_has_to_pass_the_gates(action: str) -> None:
+    incoming = None if action == "archive" else "1.1.0"
+    policy = GATED + b'adopt-until: "2026-12-23"\n'
+    files: dict[str, Content | None] = {"archived/m/1.0.0.yaml": manifest("m", "1.0.0")}
+    sources = [] if action == "adopt" else ["staging"]
+    case = slot_case({}, files, policy=policy, action=action, incoming=incoming, sources=sources)
+    judgement = judge_slot(case)
+    assert (judgement.verdict, judgement.source) == (Verdict.PASSED, None)
+    assert [found.rule for found in judgement.findings] == (["stage-order"] if action == "adopt" else [])
+
+
+def test_while_the_records_of_a_model_are_open_its_slots_wait() -> None:
+    said = Finding(
+        rule="version-immutable", verdict=Verdict.REFUSED, message="a version never changes", path="p", line=3
+    )
+    passed = Finding(rule="known-path", verdict=Verdict.PASSED, message="fine")
+    case = slot_case({}, {"archived/m/1.0.0.yaml": manifest("m", "1.0.0")}, records_open=waiting(passed, said))
+    assert judge_slot(case).findings == (
+        said.bind(verdict=Verdict.PENDING, message="the records of m are open: a version never changes"),
+    )
+    assert judge_slot(replace(case, action="rollback")).findings == ()
+
+
+def test_records_that_are_open_without_a_word_hold_up_their_slots_too() -> None:
+    case = slot_case({}, {"archived/m/1.0.0.yaml": manifest("m", "1.0.0")}, records_open=waiting())
+    assert judge_slot(case).findings == (
+        Finding(rule="manifest-valid", verdict=Verdict.PENDING, message="the records of m are open"),
+    )
+
+
+def test_a_version_whose_manifest_cannot_be_read_passes_no_gate() -> None:
+    case = slot_case({}, {"archived/m/1.0.0.yaml": manifest("m", "1.0.0")}, policy=GATED, passed=Nothing())
+    assert judge_slot(case).findings == (
+        Finding(
+            rule="manifest-valid",
+            verdict=Verdict.REFUSED,
+            message="cannot be read",
+            path="models/m/1.1.0.yaml",
+        ),
+    )
+    said = Finding(rule="known-path", verdict=Verdict.REFUSED, message="is none of ours")
+    held_up = judge_slot(replace(case, records_open=waiting(said)))
+    assert [found.verdict for found in held_up.findings] == [Verdict.PENDING]
+
+
+def test_a_slot_that_matches_nothing_is_asked_no_gate_and_has_no_metrics() -> None:
+    case = slot_case({}, {"archived/m/1.0.0.yaml": manifest("m", "1.0.0")}, policy=GATED, matched=False, after=None)
+    judgement = judge_slot(case)
+    assert ([found.rule for found in judgement.findings], judgement.metrics) == (["slot-matches-version"], {})
+
+
+def test_a_slot_that_stays_empty_answers_for_its_name_only() -> None:
+    case = slot_case(incoming=None, incumbent=None, action="archive", with_policy=True, model="ghost")
+    assert [found.rule for found in judge_slot(case).findings] == ["known-path"]
+    case = slot_case(FILES, incoming=None, incumbent=None, action="archive", with_policy=True, records_open=waiting())
+    assert judge_slot(case).findings == ()
+
+
+def test_a_change_of_the_records_is_judged_by_the_facts() -> None:
+    judgement = judge_records(records_case(FILES, {"models/m/1.0.0.yaml": None, "models/m/x": "x"}))
+    assert (judgement.thing, judgement.action, judgement.model, judgement.verdict) == (
+        "records/m",
+        "records",
+        "m",
+        Verdict.REFUSED,
+    )
+    assert [(found.rule, found.path) for found in judgement.findings] == [
+        ("nothing-removed", "models/m/1.0.0.yaml"),
+        ("known-path", "models/m/x"),
+    ]
+
+
+def test_a_change_of_the_policy_is_judged_by_the_facts() -> None:
+    judgement = judge_policy(policy_case({"gitstage.yaml": policy_file()}, {"gitstage.yaml": None, "x": "x"}))
+    assert (judgement.thing, judgement.action, judgement.verdict) == (str(POLICY), "policy", Verdict.REFUSED)
+    assert [(found.rule, found.path) for found in judgement.findings] == [
+        ("nothing-removed", "gitstage.yaml"),
+        ("known-path", "x"),
+    ]
+
+
+def test_what_passes_has_nothing_to_say() -> None:
+    assert judge_policy(policy_case({}, {"gitstage.yaml": policy_file()})).findings == ()
+    assert judge_records(records_case({}, {"models/m/1.0.0.yaml": ONE})).findings == ()
+    assert judge_slot(slot_case(incumbent=None)).findings == ()
+
+
+def test_a_judgement_knows_its_slot() -> None:
+    assert slot_of(judge_slot(slot_case())) == Slot("m", "production")
+    assert slot_of(judge_records(records_case({}, {}))) is None
+    assert slot_of(judge_policy(policy_case({}, {}))) is None
+
+
+def test_every_rule_of_the_table_asks_something_and_says_which_fact_it_protects() -> None:
+    for rule in ALL:
+        assert any((rule.policy, rule.records, rule.slot, rule.gate)), rule.id
+        assert rule.summary
+    assert not {rule.id for rule in ALL} & JUDGED_ELSEWHERE.keys()

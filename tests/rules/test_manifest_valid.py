@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from gitstage.changes import EXECUTABLE, LINK, Entry, blob_id
+from gitstage.manifest import Artifact
+from gitstage.rules import manifest_valid
+from gitstage.rules.cases import Answer
+from tests.registries import (
+    Content,
+    empty_slot,
+    hold,
+    manifest,
+    policy_case,
+    policy_file,
+    records_case,
+    statement,
+)
+
+ONE = manifest("m", "1.0.0")
+WEIGHTS = b"weights"
+POINTER = (
+    b"version https://git-lfs.github.com/spec/v1\n"
+    b"oid sha256:" + hashlib.sha256(b"large").hexdigest().encode() + b"\nsize 5\n"
+)
+KEPT = "artifacts/m/1.1.0/model.onnx"
+
+
+def short(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+def keeping(data: bytes = WEIGHTS, uri: str = KEPT, *, size: int | None = None) -> bytes:
+    """The manifest of m@1.1.0 with an artifact that lies in the registry."""
+    digest = hashlib.sha256(data).hexdigest()
+    artifact = Artifact(path="model.onnx", uri=uri, sha256=digest, size=len(data) if size is None else size)
+    return manifest("m", "1.1.0", artifacts=(artifact,))
+
+
+def said(edits: dict[str, Content | None], model: str = "m") -> list[tuple[str | None, int | None, str]]:
+    case = records_case({"models/m/1.0.0.yaml": ONE, "models/m/README.md": "A card."}, edits, model=model)
+    return [(found.path, found.line, found.message) for found in manifest_valid.records(case)]
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {"models/m/1.1.0.yaml": manifest("m", "1.1.0", auc=0.9)},
+        {"models/m/1.1.0.yaml": keeping(), KEPT: WEIGHTS},
+        {"models/m/1.1.0.yaml": keeping(b"large"), KEPT: POINTER},
+        {"models/m/README.md": "Another card."},
+        {"holds/m/1.0.0.yaml": hold("m", "1.0.0")},
+        {"holds/m/1.1.0.yaml": hold("m", "1.1.0"), "models/m/1.1.0.yaml": manifest("m", "1.1.0")},
+        {"evidence/m/1.0.0/load-test/1.json": statement(ONE)},
+        {"models/m/1.0.0.yaml": None},
+        {"archived/m/1.0.0.yaml": "looked at by another rule"},
+        {"models/m/notes.txt": "looked at by another rule"},
+    ],
+)
+def test_documents_that_are_valid_pass(edits: dict[str, Content | None]) -> None:
+    assert said(edits) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "message"),
+    [
+        (ONE, None, "says m@1.0.0, and its path says m@1.1.0"),
+        (manifest("x", "1.1.0"), None, "says x@1.1.0, and its path says m@1.1.0"),
+        ("x" * 1_000_001, None, "has 1000001 bytes; no document of a registry has more than 1000000"),
+    ],
+)
+def test_a_version_says_what_its_path_says(content: Content, line: int | None, message: str) -> None:
+    assert said({"models/m/1.1.0.yaml": content}) == [("models/m/1.1.0.yaml", line, message)]
+
+
+GOOD = manifest("m", "1.1.0", auc=0.9)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        GOOD + b"version: 1.1.0\n",
+        GOOD + b"---\n" + GOOD,
+        GOOD + b"# nothing to see\n",
+        GOOD.replace(b"\n", b"\r\n"),
+        b"\xef\xbb\xbf" + GOOD,
+        GOOD.replace(b"0.9", b".nan"),
+        GOOD.replace(b"0.9", b"!!float 0.9"),
+        GOOD.replace(b"model: m\n", b"model: &m m\n"),
+        GOOD.replace(b"auc: 0.9", b"<<: {auc: 0.9}"),
+        GOOD.replace(b"auc: 0.9", b"auc: 0.90"),
+        GOOD.replace(b"metrics:\n  auc: 0.9", b"metrics: {auc: 0.9}"),
+        GOOD + b"labels: {}\n",
+        GOOD.replace(b"metrics", b"metrix"),
+        GOOD.rstrip(b"\n"),
+        b"",
+        b"\xff",
+        empty_slot("m"),
+        hold("m", "1.1.0"),
+    ],
+)
+def test_a_manifest_in_which_anything_could_hide_is_refused(content: bytes) -> None:
+    answers = said({"models/m/1.1.0.yaml": content})
+    assert answers != []
+    assert {path for path, _, _ in answers} == {"models/m/1.1.0.yaml"}
+
+
+def test_every_problem_of_a_document_is_said_with_its_line_and_a_hint() -> None:
+    case = records_case({}, {"models/m/1.1.0.yaml": GOOD.replace(b"metrics", b"metrix") + b"colour: red\n"})
+    answers = list(manifest_valid.records(case))
+    assert [(found.line, found.hint is None or isinstance(found.hint, str)) for found in answers] == [
+        (10, True),
+        (12, True),
+    ]
+    assert "metrics" in answers[0].message
+
+
+@pytest.mark.parametrize(
+    ("edits", "message"),
+    [
+        (
+            {"models/m/1.1.0.yaml": keeping(uri="artifacts/m/1.0.0/model.onnx")},
+            "its artifact artifacts/m/1.0.0/model.onnx does not lie below artifacts/m/1.1.0/",
+        ),
+        (
+            {"models/m/1.1.0.yaml": keeping(uri="artifacts/other/1.1.0/model.onnx")},
+            "its artifact artifacts/other/1.1.0/model.onnx does not lie below artifacts/m/1.1.0/",
+        ),
+        ({"models/m/1.1.0.yaml": keeping()}, f"its artifact {KEPT} is not in the registry"),
+        ({"models/m/1.1.0.yaml": keeping(), f"{KEPT}/x": "x"}, f"its artifact {KEPT} is not in the registry"),
+        (
+            {"models/m/1.1.0.yaml": keeping(), KEPT: "other"},
+            f"{KEPT} has 5 bytes and sha256 {short(b'other')}…, not 7 bytes and {short(WEIGHTS)}…",
+        ),
+        (
+            {"models/m/1.1.0.yaml": keeping(size=8), KEPT: WEIGHTS},
+            f"{KEPT} has 7 bytes and sha256 {short(WEIGHTS)}…, not 8 bytes and {short(WEIGHTS)}…",
+        ),
+        (
+            {"models/m/1.1.0.yaml": keeping(b"small"), KEPT: POINTER},
+            f"{KEPT} has 5 bytes and sha256 {short(b'large')}…, not 5 bytes and {short(b'small')}…",
+        ),
+    ],
+)
+def test_an_artifact_in_the_registry_agrees_with_its_manifest(edits: dict[str, Content | None], message: str) -> None:
+    assert ("models/m/1.1.0.yaml", None, message) in said(edits)
+
+
+@pytest.mark.parametrize(
+    ("edits", "message"),
+    [
+        ({KEPT: "x"}, "belongs to 1.1.0, which is not registered"),
+        ({"artifacts/m/1.0.0/backdoor": "x"}, "is none of the artifacts of m@1.0.0"),
+    ],
+)
+def test_an_artifact_that_no_manifest_names_is_refused(edits: dict[str, Content | None], message: str) -> None:
+    assert said(edits) == [(next(iter(edits)), None, message)]
+
+
+def test_an_artifact_of_a_manifest_that_cannot_be_read_is_not_spoken_of() -> None:
+    answers = said({"models/m/1.1.0.yaml": "x" * 1_000_001, KEPT: WEIGHTS})
+    assert [path for path, _, _ in answers] == ["models/m/1.1.0.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("content", "messages"),
+    [
+        (hold("m", "1.0.0"), ["says m@1.0.0, and its path says m@1.1.0", "holds 1.1.0, which is not registered"]),
+        (hold("x", "1.1.0"), ["says x@1.1.0, and its path says m@1.1.0", "holds 1.1.0, which is not registered"]),
+        (hold("m", "1.1.0"), ["holds 1.1.0, which is not registered"]),
+        ("x" * 1_000_001, ["has 1000001 bytes; no document of a registry has more than 1000000"]),
+    ],
+)
+def test_a_hold_says_what_its_path_says_of_a_version_that_is_registered(content: Content, messages: list[str]) -> None:
+    path = "holds/m/1.1.0.yaml"
+    assert said({path: content}) == [(path, None, message) for message in messages]
+
+
+def test_a_hold_that_cannot_be_read_is_refused() -> None:
+    assert {path for path, _, _ in said({"holds/m/1.0.0.yaml": GOOD})} == {"holds/m/1.0.0.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("version", "content", "message"),
+    [
+        ("1.1.0", statement(ONE), "speaks of 1.1.0, which is not registered"),
+        ("1.0.0", statement(GOOD), "its subject is not the manifest of m@1.0.0"),
+        ("1.0.0", "x" * 1_000_001, "has 1000001 bytes; no document of a registry has more than 1000000"),
+    ],
+)
+def test_evidence_speaks_of_the_version_of_its_path(version: str, content: Content, message: str) -> None:
+    path = f"evidence/m/{version}/load-test/1.json"
+    assert said({path: content}) == [(path, None, message)]
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[]", b"{", statement(ONE).replace(b"PASSED", b"SUPER"), b"\xff"])
+def test_evidence_that_cannot_be_read_is_refused(content: bytes) -> None:
+    path = "evidence/m/1.0.0/load-test/1.json"
+    assert {found[0] for found in said({path: content})} == {path}
+
+
+def test_what_is_no_plain_file_is_left_to_the_rule_that_knows_it() -> None:
+    entry = Entry(LINK, "d" * 40)
+    paths = ["models/m/1.1.0.yaml", "holds/m/1.0.0.yaml", "evidence/m/1.0.0/x/1.json", "artifacts/m/1.0.0/model.onnx"]
+    assert said(dict.fromkeys(paths, entry)) == []
+
+
+def test_evidence_of_a_manifest_that_is_no_plain_file_speaks_of_nothing() -> None:
+    edits: dict[str, Content | None] = {
+        "models/m/1.0.0.yaml": Entry(EXECUTABLE, blob_id(ONE)),
+        "evidence/m/1.0.0/x/1.json": statement(ONE),
+    }
+    assert said(edits) == [("evidence/m/1.0.0/x/1.json", None, "speaks of 1.0.0, which is not registered")]
+
+
+# The policy.
+
+
+def test_a_policy_that_can_be_read_passes() -> None:
+    assert list(manifest_valid.policy(policy_case({}, {"gitstage.yaml": policy_file()}))) == []
+
+
+def test_a_policy_that_cannot_be_read_is_refused_with_its_line() -> None:
+    broken = policy_file().replace(b"stages:", b"stage:")
+    answers = list(manifest_valid.policy(policy_case({}, {"gitstage.yaml": broken})))
+    assert {(found.path, found.verdict) for found in answers} == {("gitstage.yaml", Answer(message="").verdict)}
+    assert 4 in {found.line for found in answers}

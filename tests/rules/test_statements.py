@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from gitstage.evidence import read_statement
+from gitstage.rules.statements import deciding_statement
+from tests.registries import MONDAY, Content, manifest, statement, tree
+
+ONE = manifest("m", "1.0.0")
+FOLDER = "evidence/m/1.0.0/shadow-traffic"
+
+
+def decided(files: dict[str, Content], kind: str | None = "test-result") -> str | None:
+    """The path of the statement that decides."""
+    registry = tree({"models/m/1.0.0.yaml": ONE, **files})
+    found = deciding_statement(registry, "m", "1.0.0", "shadow-traffic", now=MONDAY, kind=kind)
+    return None if found is None else found[0]
+
+
+@pytest.mark.parametrize(
+    ("files", "path"),
+    [
+        ({}, None),
+        ({"1.json": statement(ONE)}, "1.json"),
+        ({"1.json": statement(ONE), "2.json": statement(ONE, result="FAILED")}, "2.json"),
+        ({"9.json": statement(ONE), "10.json": statement(ONE, result="FAILED")}, "10.json"),
+        ({"1.json": statement(ONE), "2.json": statement(ONE, made=MONDAY + timedelta(seconds=1))}, "1.json"),
+        ({"1.json": statement(ONE), "2.json": statement(ONE, made=MONDAY - timedelta(seconds=1))}, "1.json"),
+        ({"1.json": statement(manifest("m", "1.0.0", auc=1.0))}, None),
+        ({"1.json": statement(ONE), "notes.txt": "x", "²": "x", "01.json": "x", "2": "x"}, "1.json"),
+    ],
+)
+def test_the_highest_number_that_counts_decides(files: dict[str, Content], path: str | None) -> None:
+    found = decided({f"{FOLDER}/{name}": content for name, content in files.items()})
+    assert found == (None if path is None else f"{FOLDER}/{path}")
+
+
+def test_what_decides_is_read() -> None:
+    data = statement(ONE, latency=12.5)
+    registry = tree({"models/m/1.0.0.yaml": ONE, f"{FOLDER}/1.json": data})
+    found = deciding_statement(registry, "m", "1.0.0", "shadow-traffic", now=MONDAY)
+    assert found == (f"{FOLDER}/1.json", read_statement(data))
+
+
+def test_a_statement_of_another_kind_decides_only_where_any_kind_does() -> None:
+    other = statement(ONE).replace(b"test-result/v0.1", b"vuln/v0.1")
+    files: dict[str, Content] = {f"{FOLDER}/1.json": statement(ONE), f"{FOLDER}/2.json": other}
+    assert decided(files) == f"{FOLDER}/1.json"
+    assert decided(files, kind=None) == f"{FOLDER}/2.json"
+
+
+def test_a_version_that_is_not_registered_has_no_evidence() -> None:
+    registry = tree({f"{FOLDER}/1.json": statement(ONE)})
+    assert deciding_statement(registry, "m", "1.0.0", "shadow-traffic", now=MONDAY) is None

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+
+from gitstage.rules import version_immutable
+from gitstage.rules.cases import Answer
+from tests.registries import Content, manifest, records_case, statement
+
+ONE = manifest("m", "1.0.0")
+OTHER = manifest("m", "1.0.0", auc=1.0)
+FIRST, SECOND = statement(ONE), statement(ONE, result="FAILED")
+RECORDS: dict[str, Content] = {
+    "models/m/1.0.0.yaml": ONE,
+    "models/m/README.md": "A card.",
+    "archived/m/1.0.0.yaml": ONE,
+    "artifacts/m/1.0.0/model.onnx": "weights",
+    "evidence/m/1.0.0/shadow-traffic/1.json": FIRST,
+    "holds/m/1.0.0.yaml": "held",
+}
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {"models/m/1.1.0.yaml": manifest("m", "1.1.0")},
+        {"archived/m/1.1.0.yaml": manifest("m", "1.1.0")},
+        {"models/m/README.md": "Another card."},
+        {"holds/m/1.0.0.yaml": "released"},
+        {"evidence/m/1.0.0/shadow-traffic/2.json": SECOND},
+        {"evidence/m/1.0.0/load-test/1.json": FIRST},
+        {
+            "evidence/m/1.0.0/shadow-traffic/2.json": SECOND,
+            "evidence/m/1.0.0/shadow-traffic/3.json": statement(ONE, x=1),
+        },
+        {"models/m/1.0.0.yaml": None},
+    ],
+)
+def test_what_is_new_or_may_change_passes(edits: dict[str, Content | None]) -> None:
+    assert list(version_immutable.records(records_case(RECORDS, edits))) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("models/m/1.0.0.yaml", "a version"),
+        ("archived/m/1.0.0.yaml", "an archived version"),
+        ("evidence/m/1.0.0/shadow-traffic/1.json", "evidence"),
+        ("artifacts/m/1.0.0/model.onnx", "an artifact"),
+    ],
+)
+def test_what_is_written_never_changes(path: str, what: str) -> None:
+    assert list(version_immutable.records(records_case(RECORDS, {path: OTHER}))) == [
+        Answer(
+            message=f"{what} never changes",
+            path=path,
+            hint="put it back with: gitstage withdraw m; then register the change as a new version",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("edits", "said"),
+    [
+        ({"3": SECOND}, [("3", "the next number of shadow-traffic is 2")]),
+        ({"3": SECOND, "4": FIRST}, [("3", "the next number of shadow-traffic is 2")]),
+        ({"2": FIRST}, [("2", "says the same as 1.json")]),
+        ({"2": SECOND, "3": FIRST}, [("3", "says the same as 1.json")]),
+        ({"2": FIRST.replace(b"\n  ", b"\n   ")}, [("2", "says the same as 1.json")]),
+        ({"2": FIRST.replace(b"PASSED", b"P\\u0041SSED")}, [("2", "says the same as 1.json")]),
+        ({"2": "no statement"}, []),
+        ({"2": "no statement", "3": "no statement"}, [("3", "says the same as 2.json")]),
+        ({"²": SECOND, "2": SECOND}, []),
+    ],
+)
+def test_evidence_has_the_next_number_and_a_payload_that_is_not_there_yet(
+    edits: dict[str, Content], said: list[tuple[str, str]]
+) -> None:
+    folder = "evidence/m/1.0.0/shadow-traffic"
+    case = records_case(RECORDS, {f"{folder}/{number}.json": content for number, content in edits.items()})
+    answers = [(found.path, found.message) for found in version_immutable.records(case)]
+    assert answers == [(f"{folder}/{number}.json", message) for number, message in said]
+
+
+def test_a_gap_that_was_there_before_is_not_asked_about_again() -> None:
+    case = records_case(
+        RECORDS, {"evidence/m/1.0.0/load-test/1.json": FIRST, "evidence/m/1.1.0/load-test/1.json": FIRST}
+    )
+    assert list(version_immutable.records(case)) == []
