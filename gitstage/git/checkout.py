@@ -61,11 +61,14 @@ class _Begun:
             return False
         return True
 
-    def forget(self) -> None:
-        self.path.unlink(missing_ok=True)
+    def release(self) -> None:
+        """Let go of the lock, so that the next process takes up what is left."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def __del__(self) -> None:
-        os.close(self._descriptor)
+        self.release()
 
 
 class Checkout:
@@ -119,11 +122,16 @@ class Checkout:
             return []
         left: set[str] = set()
         with self._alone():
-            for begun in [*self._orphans(), *self._begun]:
-                if begun.journal is not None:
-                    left.update(self._followed(begun.journal))
-                begun.forget()
-            self._begun.clear()
+            journals = [*self._orphans(), *self._begun]
+            self._begun = []
+            try:
+                for begun in journals:
+                    if begun.journal is not None:
+                        left.update(self._followed(begun.journal))
+                    begun.path.unlink(missing_ok=True)
+            finally:
+                for begun in journals:
+                    begun.release()
         return sorted(left)
 
     # Journals
@@ -166,15 +174,17 @@ class Checkout:
         index = self._index(journal.paths)
         edits: dict[str, Entry] = {}
         left = []
-        for path in journal.paths:
+        # What goes makes room first, where a folder becomes a file.
+        for path in sorted(journal.paths, key=lambda path: (_file(_at(target, path)) != ABSENT, path)):
             entry = _at(target, path)
             states = {entry, *(_at(tree, path) for tree in known)}
+            files = {_file(state) for state in states}
             self._sweep(path)
             held = index.get(path)
             now = held.entry if held is not None else ABSENT
-            if now in states and now != entry:
-                edits[path] = entry
-            if now not in states or not self._put(path, entry, states, skipped=path in journal.skipped):
+            if now in files and now != _file(entry):
+                edits[path] = _file(entry)
+            if now not in files or not self._put(path, entry, states | files, skipped=path in journal.skipped):
                 left.append(path)
         self._write_index(edits, journal.skipped)
         return left
@@ -220,7 +230,7 @@ class Checkout:
     # The work tree
 
     def _is_clean(self, path: str, entry: Entry, held: Indexed | None) -> bool:
-        if (held.entry if held is not None else ABSENT) != entry:
+        if (held.entry if held is not None else ABSENT) != _file(entry):
             return False
         there = self._lies(path)
         return self._same(there, entry) or (held is not None and held.skipped and there == ABSENT)
@@ -258,7 +268,7 @@ class Checkout:
             return False
         if entry.mode == SUBMODULE:
             return True
-        if entry == ABSENT:
+        if _file(entry) == ABSENT:
             self._remove(path)
             return True
         data = self._repo.read(entry.oid)
@@ -305,6 +315,11 @@ class Checkout:
 def _at(tree: Snapshot, path: str) -> Entry:
     found = tree.entry(path)
     return ABSENT if found is None else IN_THE_WAY if found.is_folder else found
+
+
+def _file(entry: Entry) -> Entry:
+    """What the index holds where a tree holds `entry`: of a folder, nothing."""
+    return ABSENT if entry == IN_THE_WAY else entry
 
 
 def _lying(folder: int, name: str) -> Entry:
