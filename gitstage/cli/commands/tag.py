@@ -56,7 +56,8 @@ def command(context: Context, rewritten: bool, reason: str | None, dry_run: bool
     if not (outcome.tags or outcome.state.open or outcome.alarms):
         click.echo("nothing new")
     elif outcome.pushed:
-        click.echo(f"pushed {len(outcome.tags)} tags and the ledger", err=True)
+        count = len(outcome.tags)
+        click.echo(f"pushed {count} {'tag' if count == 1 else 'tags'} and the ledger", err=True)
     return outcome.exit_code
 
 
