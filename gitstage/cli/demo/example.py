@@ -38,8 +38,6 @@ class Trained:
 
     model: str
     version: str
-    description: str
-    params: Mapping[str, str | int | float | bool]
     files: Files
 
 
@@ -65,7 +63,6 @@ def trained(example: Files, model: str, version: str) -> Trained:
     """A version of the example as it lay on somebody's disk before it was registered."""
     document = parse(example[version_path(model, version)])
     metrics: Any = document["metrics"]
-    params: Any = document["params"]
     found = {"metrics.json": _json(metrics)}
     for artifact in _artifacts(document):
         found[artifact] = example[artifact_path(model, version, artifact)]
@@ -74,7 +71,7 @@ def trained(example: Files, model: str, version: str) -> Trained:
         if path.startswith(tests):
             name = path.removeprefix(tests).partition("/")[0]
             found[f"{name}.json"] = _json(json.loads(example[path])["predicate"]["gitstageMetrics"])
-    return Trained(model, version, str(document["description"]), params, found)
+    return Trained(model, version, found)
 
 
 def _artifacts(document: Mapping[str, object]) -> Iterator[str]:

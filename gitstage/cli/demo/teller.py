@@ -27,13 +27,13 @@ OURS = "gitstage"
 
 @dataclass(frozen=True)
 class Command:
-    """What somebody types, how it ends, and what it says: texts that its output holds, blanks aside.
+    """A line that somebody types, how it ends, and what it says: texts that its output holds, blanks aside.
 
-    `lines` is how much of the output is shown.
+    `lines` is how much of the output is shown. `{name}` in the line or in what it says is a moment that was remembered.
     """
 
     who: str
-    words: tuple[str, ...]
+    line: str
     ends: int = 0
     says: tuple[str, ...] = ()
     lines: int = 12
@@ -126,7 +126,7 @@ class Teller:
 
     def type(self, command: Command) -> Told:
         """Types one command and shows what it says. Raises NotAsTold where that is not what was told."""
-        words = tuple(self._with_moments(word) for word in command.words)
+        words = tuple(shlex.split(self._with_moments(command.line)))
         for line in shown(command.who, words, width=min(self._width, WIDTH)):
             self._say(self._styled(line, bold=True, fg="green"))
         told = self._run(command.who, words)
@@ -219,11 +219,11 @@ def _parts(words: Sequence[str]) -> list[str]:
 
 
 def trimmed(said: str, most: int, *, width: int, ellipsis: str = "…") -> list[str]:
-    """At most so many lines of an output, none of them too wide, and how many more there were."""
+    """At most so many lines of an output, none of them too wide; the last one is kept, as it says how it came out."""
     lines = [_cut(line, width, ellipsis) for line in said.rstrip().splitlines()]
     if len(lines) <= most:
         return lines
-    return [*lines[: most - 1], f"{ellipsis} {len(lines) - most + 1} more lines"]
+    return [*lines[: most - 2], f"{ellipsis} {len(lines) - most + 1} more lines", lines[-1]]
 
 
 def _cut(line: str, width: int, ellipsis: str) -> str:
