@@ -228,6 +228,7 @@ class PastOf:
 
     def __init__(self, *effects: Effect) -> None:
         self._effects: dict[Slot, list[Effect]] = {}
+        self._used: dict[Slot, int] = {}
         self.take(effects)
 
     def take(self, effects: Iterable[Effect]) -> None:
@@ -238,7 +239,11 @@ class PastOf:
         return tuple(self._effects.get(slot, ()))
 
     def taken(self, slot: Slot) -> int:
-        return max((effect.number for effect in self.effects(slot)), default=0)
+        return max((self._used.get(slot, 0), *(effect.number for effect in self.effects(slot))))
+
+    def use_up(self, slot: Slot, number: int) -> None:
+        """A tag with this number is there, and does not count."""
+        self._used[slot] = number
 
     def all(self) -> list[Effect]:
         return [effect for slot in sorted(self._effects, key=str) for effect in self._effects[slot]]
@@ -418,9 +423,8 @@ class Story:
         self.last = Folded(state=self.state)
         if policy is not None:
             self.write(CONFIGURATION, policy)
-            self.write("staging/README.md", "What is tested.\n")
-            self.write("production/README.md", "What serves.\n")
-            self.write("archived/README.md", "What is kept.\n")
+            for stage in (*read_policy(policy).stages, "archived"):
+                self.write(f"{stage}/README.md", f"What is in {stage}.\n")
             self.land()
 
     # editing
@@ -448,6 +452,10 @@ class Story:
 
     def copy(self, source: str, target: str) -> Story:
         return self.write(target, self.files[self.at(source)])
+
+    def copy_from(self, files: Mapping[str, Entry], path: str) -> Story:
+        """Puts a file back as it is in other files."""
+        return self.write(path, files[self.at(path)])
 
     def read(self, path: str) -> bytes:
         return self.shelf.blobs[self.files[self.at(path)].oid]

@@ -166,6 +166,7 @@ class _Stride:
         self.fresh: dict[Slot, tuple[Effect, ...]] = {}
         for effect in so_far.effects:
             self._remember(effect)
+        self.past_before: Past = _PastWith(world.past, dict(self.fresh))
         self.effects: list[Effect] = []
         self.registered: list[Registered] = []
         self.policies: list[PolicyEffect] = []
@@ -198,6 +199,8 @@ class _Stride:
     def taken(self) -> Folded:
         if self.policy is not None or self.head.entry(CONFIGURATION) is not None:
             self._judge_policy()
+        else:
+            self.state = self.state.without(POLICY)  # there is no registry, and none any more that could not be read
         if self.policy is not None:
             touched = self._touched(layout_of(self.policy))
             self._judge_records({thing.model for thing in touched if isinstance(thing, Records)})
@@ -485,7 +488,7 @@ class _Stride:
 
     def _held_before(self, slot: Slot) -> str | None:
         """What was in effect in a slot before this step."""
-        here = [effect for effect in self.past.effects(slot) if effect not in self.effects]
+        here = self.past_before.effects(slot)
         return here[-1].after if here else None
 
     def _action(self, slot: Slot, entry: Entry | None, sources: frozenset[str], *, empty: bool) -> str:

@@ -25,7 +25,7 @@ def slot(case: SlotCase) -> Answers:
 
     Passes: a promotion made by `gitstage promote`. Refused: `cp models/m/1.1.0.yaml production/m.yaml` alone.
     """
-    if case.before is None or case.before_blob == case.after_blob:
+    if case.before is None or case.before_blob == case.after_blob or case.entry is None or not case.matched:
         return
     if not is_listed(case.head, case.slot.model, case.before, case.before_blob):
         yield Answer(

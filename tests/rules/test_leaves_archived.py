@@ -11,7 +11,7 @@ ONE, TWO = manifest("m", "1.0.0"), manifest("m", "1.1.0")
 MISSING = Answer(
     message="1.0.0 leaves production and is not in archived/",
     path="archived/m/1.0.0.yaml",
-    hint="gitstage archive and gitstage promote list it by themselves; by hand: "
+    hint="gitstage promote and gitstage archive list it by themselves; by hand: "
     "cp models/m/1.0.0.yaml archived/m/1.0.0.yaml",
 )
 
@@ -52,3 +52,8 @@ def test_what_has_left_a_slot_stays_archived() -> None:
         )
     ]
     assert list(leaves_archived.records(records_case(models, {"archived/m/1.0.0.yaml": ONE}, left=left))) == []
+
+
+def test_a_slot_that_is_removed_or_matches_nothing_is_left_to_the_rules_that_say_so() -> None:
+    assert list(leaves_archived.slot(slot_case(incoming=None, action="archive", entry=None))) == []
+    assert list(leaves_archived.slot(slot_case(matched=False, after=None, after_blob=None))) == []
