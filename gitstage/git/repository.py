@@ -176,6 +176,11 @@ class Repository:
         )
         return [listed_row(row) for row in answer.out.split(b"\0")[:-1]]
 
+    def blobs_at(self, places: Sequence[tuple[str, str]]) -> list[str | None]:
+        """The blob that lies at each (commit, path), in one go; None where there is none."""
+        found = self._reader.headers([f"{commit}:{path}" for commit, path in places])
+        return [header.oid if header is not None and header.kind == "blob" else None for header in found]
+
     def read(self, oid: str) -> bytes:
         """The bytes of one blob."""
         return self._store.read(oid, "blob")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gitstage.changes import Snapshot, changes_between
+from gitstage.canonical import DocumentError, parse
+from gitstage.changes import Snapshot, below, changes_between
 from gitstage.errors import GitstageError
 from gitstage.findings import Finding, Judgement, Report, Verdict
-from gitstage.layout import POLICY, Layout, Thing
+from gitstage.identity import identity_of
+from gitstage.layout import CONFIGURATION, POLICY, Layout, Thing
 from gitstage.merges import merged
 from gitstage.operations.landing import report_of
 from gitstage.operations.registries import Registry
@@ -26,10 +28,11 @@ def run(registry: Registry, *, base: str | None = None, head: str | None = None)
     head_commit = repo.resolve(head) if head is not None else registry.head
     if head_commit is None:
         raise GitstageError("there is no commit to judge", hint="gitstage init makes the first one")
-    if base_commit is None:
-        base_commit = None if head is None and registry.head is None else base_commit
+    registry = _as_the_base_says(registry, base_commit)
     before: Snapshot = registry.at(base_commit)
     tree, conflicts, problem = _foretold(registry, base_commit, head_commit)
+    registry.past.load(registry.models_changed(before, below(tree, registry.folder)))
+    registry.past.verify()
     folded, world = registry.folded(base_commit)
     world = _with_tip(registry, world)
     if problem is not None:
@@ -47,6 +50,18 @@ def run(registry: Registry, *, base: str | None = None, head: str | None = None)
         things |= {item.thing for item in after.state.open.values()}
     report = report_of(registry, after, things, conflicts, base=base_commit, head=head_commit)
     return replace(report, new_registry=not had_policy and bool(report.judgements or things))
+
+
+def _as_the_base_says(registry: Registry, base: str | None) -> Registry:
+    """The registry by the name that it has in the base: a change cannot choose its trunk, its tags or its ledger."""
+    file = registry.at(base).entry(CONFIGURATION)
+    if file is None:
+        return registry
+    try:
+        identity = identity_of(parse(registry.repo.read(file.oid)))
+    except (DocumentError, GitstageError):  # what cannot be read may be mended by the change
+        return registry
+    return Registry(registry.repo, registry.folder, identity, registry.now)
 
 
 def _with_tip(registry: Registry, world: World) -> World:
@@ -98,7 +113,6 @@ def _touched(
     registry: Registry, before: Snapshot, tree: Snapshot, has_policy: bool, world: World, head: str
 ) -> set[Thing]:
     """The things whose files the change touches."""
-    from gitstage.changes import below
     from gitstage.policy import Policy
 
     after = below(tree, registry.folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,6 +45,8 @@ class TagPast:
     def effects(self, slot: Slot) -> tuple[Effect, ...]:
         """The changes of a slot that took effect, oldest first."""
         self.load({slot.model})
+        if slot not in self._claims:
+            return ()
         if slot not in self._effects:
             self._verify([slot])
         return self._effects[slot]
@@ -71,7 +73,7 @@ class TagPast:
     @property
     def alarms(self) -> tuple[Alarm, ...]:
         """The tags in our names that do not count, of all models that have been read."""
-        self._verify([slot for slot in self._claims if slot not in self._effects])
+        self.verify()
         return tuple(sorted(self._alarms, key=lambda alarm: alarm.ref))
 
     def until(self, clock: datetime) -> _Until:
@@ -86,6 +88,10 @@ class TagPast:
         self._loaded.update(wanted)
         tags = self._repo.tags(*(self._identity.tag_ref(f"{model}/") for model in wanted))
         self._take_in(tags, set(wanted))
+
+    def verify(self) -> None:
+        """Finds out, in one go, which of the tags read so far count."""
+        self._verify([slot for slot in self._claims if slot not in self._effects])
 
     def blocked(self, model: str) -> str | None:
         """Why git allows no tags below a model's name: a tag is called like it, or like its namespace."""
@@ -133,20 +139,20 @@ class TagPast:
         for slot, found in claims.items():
             self._claims[slot] = tuple(sorted(found, key=lambda pair: pair[0].number))
 
-    def _verify(self, slots: Iterable[Slot]) -> None:
+    def _verify(self, slots: Sequence[Slot]) -> None:
         """Finds out which claims are so; the others are alarms."""
-        slots = list(slots)
-        doubtful = [effect.commit for slot in slots for effect, _ in self._claims.get(slot, ())]
-        elsewhere = self._not_on_trunk(doubtful)
-        for slot in slots:
-            counted = []
-            for effect, tag in self._claims.get(slot, ()):
-                why = self._false(effect, elsewhere)
-                if why is None:
-                    counted.append(effect)
-                else:
-                    self._alarms.append(Alarm(tag.ref, why))
-            self._effects[slot] = tuple(counted)
+        claims = [(slot, effect, tag) for slot in slots for effect, tag in self._claims.get(slot, ())]
+        elsewhere = self._not_on_trunk([effect.commit for _, effect, _ in claims])
+        places = [(effect.commit, joined(self._folder, effect.slot.path)) for _, effect, _ in claims]
+        blobs = self._repo.blobs_at(places)
+        counted: dict[Slot, list[Effect]] = {slot: [] for slot in slots}
+        for (slot, effect, tag), blob in zip(claims, blobs, strict=True):
+            why = _why_false(effect, blob, elsewhere)
+            if why is None:
+                counted[slot].append(effect)
+            else:
+                self._alarms.append(Alarm(tag.ref, why))
+        self._effects.update({slot: tuple(found) for slot, found in counted.items()})
 
     def _is_plain(self, effect: Effect) -> bool:
         """Whether the trunk's tip holds what a claim says, and the claim's commit does."""
@@ -185,15 +191,15 @@ class TagPast:
             return set(commits)
         return self._repo.unreachable(set(commits), self._tip)
 
-    def _false(self, effect: Effect, elsewhere: set[str]) -> str | None:
-        """Why a claim is not so; None where it is."""
-        if effect.commit in elsewhere:
-            return "its commit is not in the trunk's history"
-        entry = self._repo.tree(effect.commit).entry(joined(self._folder, effect.slot.path))
-        if effect.after_blob is None:
-            empty = entry is None or entry.oid == blob_id(empty_slot(effect.slot.model))
-            return None if empty else "the slot in its commit is not empty"
-        return None if entry == Entry(FILE, effect.after_blob) else "the slot in its commit holds something else"
+
+def _why_false(effect: Effect, blob: str | None, elsewhere: set[str]) -> str | None:
+    """Why a claim is not so, given what its slot holds in its commit; None where it is."""
+    if effect.commit in elsewhere:
+        return "its commit is not in the trunk's history"
+    if effect.after_blob is None:
+        empty = blob is None or blob == blob_id(empty_slot(effect.slot.model))
+        return None if empty else "the slot in its commit is not empty"
+    return None if blob == effect.after_blob else "the slot in its commit holds something else"
 
 
 @dataclass(frozen=True)
