@@ -26,11 +26,11 @@ class Context:
     folder: str | None = None
     verbose: bool = False
 
-    def registry(self) -> Registry:
-        """The registry that is meant."""
+    def registry(self, *, revision: str | None = None) -> Registry:
+        """The registry that is meant, as `revision` has it, or else what is checked out."""
         from gitstage.operations.registries import open_registry
 
-        return open_registry(self.where, folder=self.folder)
+        return open_registry(self.where, folder=self.folder, commit=revision)
 
     @property
     def where(self) -> str:

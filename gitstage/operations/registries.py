@@ -321,11 +321,11 @@ def open_registry(
 ) -> Registry:
     """The registry that a command is about. `folder` names it where a repository holds several.
 
-    `commit` is the commit whose gitstage.yaml says which registry it is (the one checked out unless given).
+    `commit` is the revision whose gitstage.yaml says which registry it is (the one checked out unless given).
     Raises NoRegistry, NotARepository, DocumentError.
     """
     repo = repository_at(path)
-    candidates = list(_candidates(repo, commit))
+    candidates = list(_candidates(repo, None if commit is None else repo.resolve(commit)))
     found = folder.strip("/") if folder is not None else find_folder(repo, candidates)
     if found == ".":
         found = ""

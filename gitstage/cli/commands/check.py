@@ -36,7 +36,7 @@ def command(
 
     from gitstage.operations import check
 
-    registry = context.registry()
+    registry = context.registry(revision=head)  # it may be the first to have one
     report = check.run(registry, base=base, head=head)
     name = "as_json" if as_json or form == "json" else form
     render = importlib.import_module(f"gitstage.reports.{name}").render
