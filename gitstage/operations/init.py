@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from gitstage.canonical import parse
-from gitstage.changes import joined
+from gitstage.changes import FILE, Entry, blob_id, joined
 from gitstage.errors import GitstageError
 from gitstage.git import NotARepository, Repository
 from gitstage.git.creation import create
@@ -67,6 +67,10 @@ stages:
 """
 
 
+Workflows = Callable[[str, str], Mapping[str, bytes]]
+"""From the registry's folder and the trunk's name: files beside the registry, by their path from the repository's root."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Made:
     """What `init` did: where the registry lies, whether it made the repository, and the commit's outcome."""
@@ -82,14 +86,13 @@ def run(
     folder: str | None = None,
     *,
     ci: str | None = None,
-    workflows: Mapping[str, bytes] | None = None,
+    workflows: Workflows | None = None,
     dry_run: bool = False,
 ) -> Made:
     """Makes a registry in `folder` of the repository at `directory`, and a repository where there is none.
 
-    Without `folder` it is the repository's root where nothing was committed yet, else `registry/`. `workflows` are
-    files beside the registry (for `ci`), by their path from the repository's root. Raises GitstageError where there
-    is a registry already.
+    Without `folder` it is the repository's root where nothing was committed yet, else `registry/`. `workflows` makes
+    files beside the registry (for `ci`). Raises GitstageError where there is a registry already, or one of those files.
     """
     repo, is_new = _repository(directory, folder)
     head = repo.head()
@@ -108,18 +111,31 @@ def run(
     )
     identity = identity_of(parse(files[CONFIGURATION]))
     registry = Registry(repo, where, identity)
+    beside = {} if workflows is None else workflows(where, identity.trunk)
+    _refuse_to_overwrite(repo, head.commit, beside)
 
     def planner(scene: Scene) -> Plan:
         plan = Plan(subject="gitstage: make a registry", steps=(Step(action="init", model=where or "."),))
         for path, data in files.items():
             if path not in (README, ATTRIBUTES) or scene.registry.entry(path) is None:
                 plan = plan.with_file(path, data)
-        for path, data in (workflows or {}).items():
+        for path, data in beside.items():
             plan = plan.with_file_beside(path, data)
         return plan
 
     outcome = carry_out(registry, planner, dry_run=dry_run)
     return Made(folder=where, work_tree=repo.work_tree, new_repository=is_new, outcome=outcome)
+
+
+def _refuse_to_overwrite(repo: Repository, head: str | None, files: Mapping[str, bytes]) -> None:
+    """What somebody wrote is theirs: another registry's gate, say."""
+    for path, data in files.items():
+        entry = repo.tree(head).entry(path) if head is not None else None
+        if entry not in (None, Entry(FILE, blob_id(data))):
+            raise GitstageError(
+                f"{path} is there already, and says something else",
+                hint="move it out of the way, or go on without --ci and add what you need to it",
+            )
 
 
 def _repository(directory: Path, folder: str | None) -> tuple[Repository, bool]:

@@ -29,11 +29,11 @@ def command(context: Context, folder: str | None, ci: str | None, dry_run: bool,
     from gitstage.cli.outcomes import tell
     from gitstage.operations import init
 
-    workflows = {}
+    workflows: init.Workflows | None = None
     if ci == "github":
         from gitstage.github.workflows import workflow_files
 
-        workflows = workflow_files(folder)
+        workflows = workflow_files
     made = init.run(Path(context.directory), folder or context.folder, ci=ci, workflows=workflows, dry_run=dry_run)
     code = tell(made.outcome, as_json=as_json)
     if not as_json and made.outcome.commit is not None:
