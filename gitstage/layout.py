@@ -27,7 +27,7 @@ SEMVER = re.compile(
 )
 """The grammar of semver.org, version 2.0.0."""
 INTEGER = re.compile(r"[1-9][0-9]{0,17}\Z")
-LOOKS_LIKE_A_VERSION = re.compile(r"[vV]?[0-9]+(?:\.[0-9]+)*(?:[-+].*)?\Z")
+LOOKS_LIKE_A_VERSION = re.compile(r"[vV]?[0-9]+(?:\.[0-9].*|[-+].*)?\Z")
 NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 MAX_NAME = 200
 MAX_PART = 100
