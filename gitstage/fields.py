@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Hashable, Mapping, Sized
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
@@ -14,7 +14,8 @@ from gitstage.validation import kind_of
 
 MAX_NAME = 200
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=Hashable)
+Value = TypeVar("Value")
 Some = TypeVar("Some", bound=Sized)
 
 
@@ -29,7 +30,7 @@ class Part(BaseModel):
     )
 
 
-def frozen(value: dict[str, Item]) -> Mapping[str, Item]:
+def frozen(value: dict[str, Value]) -> Mapping[str, Value]:
     """A map that nobody changes any more."""
     return MappingProxyType(value)
 
@@ -48,9 +49,11 @@ def some(items: Some) -> Some:
 
 def distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
     """A list that says nothing twice."""
-    for number, item in enumerate(items):
-        if item in items[:number]:
+    seen: set[Item] = set()
+    for item in items:
+        if item in seen:
             raise Unfit(f"{item!r} is there twice")
+        seen.add(item)
     return items
 
 

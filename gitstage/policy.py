@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from itertools import chain, islice
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -46,7 +48,7 @@ class Tolerance:
         return abs(incumbent) * self.amount / 100 if self.percent else self.amount
 
     def __str__(self) -> str:
-        return f"{self.amount:g}%" if self.percent else f"{self.amount:g}"
+        return f"{self.amount:.15g}{'%' if self.percent else ''}"
 
 
 def _tolerance(value: object) -> Tolerance:
@@ -69,8 +71,6 @@ def _duration(value: object) -> timedelta:
 
 
 def _date(value: object) -> date:
-    if isinstance(value, date):
-        return value
     if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value, re.ASCII):
         try:
             return date.fromisoformat(value)
@@ -85,7 +85,8 @@ def _date(value: object) -> date:
 def _slug(text: str) -> str:
     if not SLUG.match(text) or len(text) > MAX_NAME:
         raise Unfit(
-            f"{text!r} is not made of ASCII letters, digits, '.', '_' and '-', beginning and ending with the first two"
+            f"{text!r} is not made of ASCII letters, digits, '.', '_' and '-', "
+            "beginning and ending with a letter or digit"
         )
     return text
 
@@ -225,7 +226,7 @@ class MetricRule(_Part):
         if self.min is None and self.max is None and self.max_drop is None and self.max_rise is None:
             raise Unfit(f"the rule for {self.name!r} has no bound", "give it min, max, max-drop or max-rise")
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise Unfit(f"min {self.min:g} is more than max {self.max:g}: nothing passes")
+            raise Unfit(f"min {self.min:.15g} is more than max {self.max:.15g}: nothing passes")
         return self
 
 
@@ -379,13 +380,20 @@ class Policy:
         return canonical.line_of(self.data, location)
 
     def _rules_for(self, model: str) -> Iterator[ModelRule]:
+        """What is said of a model, the most specific first; nothing is more specific than the whole name."""
+        if model in self.models:
+            yield self.models[model]
         parts = model.split("/")
-        return (rule for pattern, rule in self._by_specificity if patterns.matches(pattern, parts))
+        for pattern, rule in self._by_specificity:
+            if patterns.matches(pattern, parts):
+                yield rule
 
     @cached_property
     def _by_specificity(self) -> list[tuple[tuple[str, ...], ModelRule]]:
-        ordered = sorted(self.models.items(), key=lambda item: patterns.specificity(item[0]), reverse=True)
-        return [(patterns.model_parts(pattern), rule) for pattern, rule in ordered]
+        """The patterns that are no names, the most specific first."""
+        wild = [pattern for pattern in self.models if "*" in pattern or "?" in pattern]
+        ordered = sorted(wild, key=patterns.specificity, reverse=True)
+        return [(patterns.model_parts(pattern), self.models[pattern]) for pattern in ordered]
 
     @cached_property
     def _protected(self) -> list[tuple[str, ...]]:
@@ -400,7 +408,7 @@ def read_policy(data: bytes) -> Policy:
     try:
         file = _File.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise DocumentError({*validation.problems_of(error, _File, data), *problems}) from None
+        raise DocumentError([*validation.problems_of(error, _File, data), *problems]) from None
     if problems:
         raise DocumentError(problems)
     return _policy(file, data)
@@ -440,13 +448,14 @@ def policy_schema() -> dict[str, Any]:
 
 
 def _contradictions(document: Mapping[str, object], data: bytes) -> Iterator[Problem]:
-    found = [
-        *_undefined(document),
-        *_stage_contradictions(_mapping(document.get("stages"))),
-        *_ties(_mapping(document.get("models"))),
-        *_people_contradictions(_mapping(document.get("people")), _mapping(document.get("roles"))),
-        *_ledger_contradictions(document),
-    ]
+    contradictions = chain(
+        _undefined(document),
+        _stage_contradictions(_mapping(document.get("stages"))),
+        _ties(_mapping(document.get("models"))),
+        _people_contradictions(_mapping(document.get("people")), _mapping(document.get("roles"))),
+        _ledger_contradictions(document),
+    )
+    found = list(islice(contradictions, canonical.MAX_PROBLEMS))
     if found:
         lines = canonical.lines_of(data)
         for where, message in found:
@@ -468,12 +477,13 @@ def _texts(value: object) -> Iterator[tuple[int, str]]:
 def _undefined(document: Mapping[str, object]) -> Contradictions:
     """Names that are used and defined nowhere."""
     stages, gates, people, roles = (_mapping(document.get(key)) for key in ("stages", "gates", "people", "roles"))
+    sources, owners = dict.fromkeys([*SOURCES, *stages]), {**people, **roles}
     for name, stage in stages.items():
-        for key, known, what in (("from", [*SOURCES, *stages], "stage"), ("gates", gates, "gate")):
-            yield from _unknown(("stages", name, key), _mapping(stage).get(key), known, what)
+        yield from _unknown(("stages", name, "from"), _mapping(stage).get("from"), sources, "stage")
+        yield from _unknown(("stages", name, "gates"), _mapping(stage).get("gates"), gates, "gate")
     for pattern, rule in _mapping(document.get("models")).items():
         where: Location = ("models", pattern)
-        yield from _unknown((*where, "owners"), _mapping(rule).get("owners"), [*people, *roles], "role or person")
+        yield from _unknown((*where, "owners"), _mapping(rule).get("owners"), owners, "role or person")
         for stage, names in _mapping(_mapping(rule).get("gates")).items():
             if stage not in stages:
                 yield (*where, "gates", stage), f"there is no stage {stage!r}{validation.near_miss(stage, stages)}"
@@ -482,7 +492,7 @@ def _undefined(document: Mapping[str, object]) -> Contradictions:
         yield from _unknown(("roles", role), names, people, "person")
 
 
-def _unknown(where: Location, names: object, known: Iterable[str], what: str) -> Contradictions:
+def _unknown(where: Location, names: object, known: Mapping[str, object], what: str) -> Contradictions:
     for number, name in _texts(names):
         if name not in known:
             yield (*where, number), f"there is no {what} {name!r}{validation.near_miss(name, known)}"
@@ -497,25 +507,15 @@ def _stage_contradictions(stages: Mapping[str, object]) -> Contradictions:
         said = _mapping(stage)
         if isinstance(stage, dict) and not said.get("from") and said.get("retired") is not True:
             yield ("stages", name), "says not where a version may come from: it needs from, as [registered]"
-    came_from = {name: [source for _, source in _texts(_mapping(stage).get("from"))] for name, stage in stages.items()}
-    circle = _circle(came_from)
-    if circle:
-        yield ("stages", circle[0], "from"), f"the stages stand in a circle: {' from '.join(circle)}"
-
-
-def _circle(came_from: Mapping[str, Sequence[str]]) -> list[str]:
-    """A circle of stages, its first stage also its last; empty where there is none."""
-    rest = dict(came_from)
-    while True:
-        free = [name for name, sources in rest.items() if not any(source in rest for source in sources)]
-        if not free:
-            break
-        for name in free:
-            del rest[name]
-    way = list(rest)[:1]
-    while way and way[-1] not in way[:-1]:
-        way.append(next(source for source in rest[way[-1]] if source in rest))
-    return way[way.index(way[-1]) :] if way else []
+    came_from = {
+        name: [source for _, source in _texts(_mapping(stage).get("from")) if source not in SOURCES]
+        for name, stage in stages.items()
+    }
+    try:
+        TopologicalSorter(came_from).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        yield ("stages", circle[-1], "from"), f"the stages stand in a circle: {' → '.join(circle)}"
 
 
 def _ties(models: Mapping[str, object]) -> Contradictions:

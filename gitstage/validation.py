@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gitstage.canonical import DocumentError, Location, Problem, line_in, lines_of, shown
+from gitstage.canonical import MAX_PROBLEMS, DocumentError, Location, Problem, line_in, lines_of, shown
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 API_VERSION = "gitstage/v1"
+MAX_KNOWN = 1000
+"""Words that are looked at for a near miss."""
 
 
 def check_header(document: Mapping[str, object], data: bytes, kinds: Sequence[str]) -> str:
@@ -55,7 +58,7 @@ def problems_of(error: Any, model: type[BaseModel], data: bytes, within: Locatio
     """What a pydantic ValidationError says, in our words and with the lines of `data`."""
     lines = lines_of(data)
     problems = []
-    for found in error.errors(include_url=False):
+    for found in error.errors(include_url=False)[:MAX_PROBLEMS]:
         where = tuple(step for step in found["loc"] if step != "[key]")
         message, hint = _said(found, where, within, model)
         problems.append(Problem(message, line_in(lines, (*within, *where)), hint))
@@ -139,7 +142,7 @@ def near_miss(word: object, known: Iterable[str]) -> str:
 
     if not isinstance(word, str):
         return ""
-    spelled = {name.lower(): name for name in known}
+    spelled = {name.lower(): name for name in islice(known, MAX_KNOWN)}
     close = get_close_matches(word.lower(), list(spelled), 1, 0.6)
     return f"; did you mean '{spelled[close[0]]}'?" if close else ""
 

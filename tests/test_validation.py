@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from gitstage.canonical import DocumentError, Problem, parse
+from gitstage.canonical import MAX_PROBLEMS, DocumentError, Problem, parse
 from gitstage.fields import Name, Part
 from gitstage.validation import check_header, kind_of, near_miss, path_in_words, unknown_key, validated
 
@@ -22,7 +22,7 @@ class Outer(Part):
     items: Annotated[tuple[Inner, ...], Field(strict=False)] = ()
     some: Annotated[str, Field(min_length=1)] = "a"
     by_name: Mapping[Name, Inner] = Field(default={}, alias="by-name")
-    by_names: Mapping[str, tuple[Inner, ...]] = Field(default={}, alias="by-names")
+    by_names: Mapping[str, Annotated[tuple[Inner, ...], Field(strict=False)]] = Field(default={}, alias="by-names")
     word: Literal["held", "released"] = "held"
     flag: bool = False
     odd: Annotated[str, Field(pattern="^x$")] = "x"
@@ -46,6 +46,9 @@ def problems_of(text: str) -> tuple[Problem, ...]:
         ("name: a\ninner:\n  sok: b\n", Problem("in inner: unknown key 'sok'; did you mean 'soak'?", 3)),
         ("name: a\nitems:\n- size: 1\n- siz: 1\n", Problem("in items[1]: unknown key 'siz'; did you mean 'size'?", 4)),
         ("name: a\nby-name:\n  x:\n    Soak: b\n", Problem("in by-name.x: unknown key 'Soak'; did you mean 'soak'?", 4)),
+        ("name: a\nby-names: {x: [{}, {sok: b}]}\n", Problem(
+            "in by-names.x[1]: unknown key 'sok'; did you mean 'soak'?", 2
+        )),
         ("name: 3\n", Problem("name: must be text, not the number 3", 1, "quote it")),
         ("name: 1.10\n", Problem("name: must be text, not the number 1.1", 1, "quote it")),
         ("name: true\n", Problem("name: must be text, not true", 1, "quote it")),
@@ -149,6 +152,10 @@ def test_a_place_is_said_in_words() -> None:
     assert path_in_words(("a", 0, "b")) == "a[0].b: "
     assert path_in_words(("a",), "in ") == "in a: "
     assert path_in_words((), "in ") == ""
+
+
+def test_of_very_many_problems_the_first_are_said() -> None:
+    assert len(problems_of("".join(f"zzz{number}: 1\n" for number in range(1000)))) == MAX_PROBLEMS
 
 
 def test_a_near_miss_is_offered_and_a_far_one_is_not() -> None:
