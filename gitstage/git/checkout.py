@@ -266,9 +266,7 @@ class Checkout:
             return True
         if not any(self._same(there, state) for state in states):
             return False
-        if entry.mode == SUBMODULE:
-            return True
-        if _file(entry) == ABSENT:
+        if _file(entry) == ABSENT or entry.mode == SUBMODULE:
             self._remove(path)
             return True
         data = self._repo.read(entry.oid)

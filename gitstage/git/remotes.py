@@ -21,8 +21,6 @@ IN_TRANSACTION = re.compile(r"transaction failed|failed to update ref|cannot loc
 FETCH = (
     "fetch",
     "--no-tags",
-    # Where the user's configuration prunes, tags that are not pushed yet would go.
-    "--no-prune",
     "--no-prune-tags",
     "--no-write-fetch-head",
     "--recurse-submodules=no",
@@ -30,10 +28,15 @@ FETCH = (
 )
 
 
-def fetch(processes: Processes, remote: str, refspecs: Sequence[str]) -> None:
-    """Fetch exactly `refspecs`. A ref that the remote does not have raises NoSuchRevision."""
+def fetch(processes: Processes, remote: str, refspecs: Sequence[str], *, prune: bool = False) -> None:
+    """Fetch exactly `refspecs`. A ref that the remote does not have raises NoSuchRevision.
+
+    `prune` removes what `refspecs` would fetch and the remote no longer has.
+    """
     answer = processes.run(
         *FETCH,
+        # Said either way: where the user's configuration prunes, tags that are not pushed yet would go.
+        "--prune" if prune else "--no-prune",
         "--end-of-options",
         remote,
         *refspecs,
@@ -53,6 +56,7 @@ def fetch_objects(processes: Processes, remote: str, oids: Sequence[str]) -> Non
     """Bring objects that a partial clone lacks, in one request, as git itself asks for them."""
     processes.run(
         *FETCH,
+        "--no-prune",
         "--filter=blob:none",
         "--stdin",
         "--end-of-options",

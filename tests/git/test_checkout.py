@@ -95,6 +95,12 @@ def test_links_executables_and_submodules_follow_too(sandbox: Sandbox, repo: Rep
     assert not (sandbox.path / "run").stat().st_mode & 0o111
 
 
+def test_a_file_that_becomes_a_submodule_goes(sandbox: Sandbox, repo: Repository, base: str) -> None:
+    assert landed(repo, base, {"README.md": Entry(SUBMODULE, base)}) == []
+    assert not (sandbox.path / "README.md").exists()
+    assert sandbox.git("ls-files", "-s", "README.md").startswith(f"160000 {base}")
+
+
 def test_a_file_can_become_a_folder_and_a_folder_a_file(sandbox: Sandbox, repo: Repository) -> None:
     base = sandbox.commit("base", {"a": "file", "b/c": "in a folder"})
     left = landed(repo, base, {"a": None, "a/x": "now a folder", "b/c": None, "b": "now a file"})

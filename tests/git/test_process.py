@@ -129,11 +129,17 @@ except GitError as error:
 """
     done = subprocess.run(
         [sys.executable, "-c", script, str(Path(process.__file__).parents[2])],
-        env={"PATH": str(tmp_path)},
+        env={**os.environ, "PATH": str(tmp_path)},
         capture_output=True,
         text=True,
     )
     assert (done.stdout, done.stderr) == ("git is not installed, or not on the PATH / install git 2.39 or newer\n", "")
+
+
+def test_a_gitpython_that_finds_no_git_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "git", None)
+    with pytest.raises(GitError, match="git is not installed, or not on the PATH"):
+        Processes().run("version")
 
 
 def test_without_git_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -274,6 +274,20 @@ def test_an_object_that_the_promisor_does_not_have_either_is_an_error(partial: S
         repo.read(MISSING)
 
 
+def test_a_partial_clone_whose_reader_was_killed_reads_on(partial: Sandbox, calls: list[str]) -> None:
+    with partial.open() as repo:
+        oid = repo.tree(repo.resolve("HEAD")).listing("")["3.txt"].oid
+        assert repo.read(oid) == b"3"
+        assert repo.resolve("HEAD")
+        process = repo._reader._process
+        assert process is not None
+        os.kill(process.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        calls.clear()
+        assert repo.read(oid) == b"3"
+        assert "fetch" not in calls
+
+
 def test_a_partial_clone_of_the_old_kind_is_known_by_its_extension(partial: Sandbox) -> None:
     partial.git("config", "--unset", "remote.origin.promisor")
     partial.git("config", "extensions.partialClone", "origin")
