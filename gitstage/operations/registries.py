@@ -329,11 +329,42 @@ def open_registry(
     found = folder.strip("/") if folder is not None else find_folder(repo, candidates)
     if found == ".":
         found = ""
-    identity = identity_in(repo, found, candidates)
-    registry = Registry(repo, found, identity)
+    registry = Registry(repo, found, settled_identity(repo, found, candidates))
     if now is not None:
         registry.now = now
     return registry
+
+
+def settled_identity(repo: Repository, folder: str, commits: Sequence[str]) -> Identity:
+    """Which registry lies in a folder: as the policy in effect says, where a ledger is here; else as some commits say.
+
+    So a gitstage.yaml that never passed neither renames a registry nor stops anybody.
+    """
+    try:
+        declared = identity_in(repo, folder, commits)
+    except NoRegistry:
+        raise
+    except GitstageError:
+        ledgers = repo.refs("refs/gitstage/")
+        found = [_identity_by(repo, folder, ref.rpartition("/")[2], oid) for ref, oid in ledgers.items()]
+        settled = next((identity for identity in found if identity is not None), None)
+        if settled is None:
+            raise
+        return settled
+    ledger = repo.ref(declared.ledger_ref)
+    return (None if ledger is None else _identity_by(repo, folder, declared.id, ledger)) or declared
+
+
+def _identity_by(repo: Repository, folder: str, registry_id: str, ledger: str) -> Identity | None:
+    """The identity in the policy that a ledger says is in effect; None where it says none of this folder."""
+    tree = repo.tree(ledger)
+    entry = tree.entry(LEDGER_FILE)
+    try:
+        policy = None if entry is None else state_from(tree.read(entry.oid), registry_id).policy
+        settled = None if policy is None else identity_in(repo, folder, [policy])
+    except GitstageError:
+        return None
+    return settled if settled is not None and settled.id == registry_id else None
 
 
 def identity_in(repo: Repository, folder: str, commits: Sequence[str]) -> Identity:
