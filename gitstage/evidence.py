@@ -31,8 +31,6 @@ Result = Literal["PASSED", "WARNED", "FAILED"]
 
 
 def _moment(value: object) -> object:
-    if isinstance(value, datetime):
-        return value
     if not isinstance(value, str) or not re.fullmatch(
         r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})",
         value,
@@ -144,7 +142,7 @@ def _no_number(text: str) -> NoReturn:
 
 def _whole(text: str) -> int:
     if len(text) > 20 or not -canonical.BIGGEST <= int(text) < canonical.BIGGEST:
-        raise ValueError(f"the number {text[:20]}… is too big for 64 bits")
+        raise ValueError(f"the number {canonical.shown(text)} is too big for 64 bits")
     return int(text)
 
 

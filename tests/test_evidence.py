@@ -1,0 +1,349 @@
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from gitstage import evidence
+from gitstage.canonical import DocumentError, Problem
+from gitstage.evidence import TEST_RESULT, Result, Statement, deciding, read_statement
+
+GOLDEN = (Path(__file__).parent / "golden" / "test-result.json").read_bytes()
+SHA = "9b70aa68" * 8
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def document(**predicate: Any) -> dict[str, Any]:
+    """A good statement whose predicate says what is given; None leaves a key out."""
+    said = {"result": "PASSED", "configuration": []} | predicate
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "m@1.0.0", "digest": {"sha256": SHA}}],
+        "predicateType": TEST_RESULT,
+        "predicate": {key: value for key, value in said.items() if value is not None},
+    }
+
+
+def read(said: object) -> Statement:
+    return read_statement(json.dumps(said, indent=1).encode())
+
+
+def problems_of(data: bytes) -> tuple[Problem, ...]:
+    with pytest.raises(DocumentError) as caught:
+        read_statement(data)
+    return caught.value.problems
+
+
+# What is written
+
+
+def test_the_form_of_a_test_result_is_the_golden_one() -> None:
+    written = evidence.test_result(
+        "risk/fraud-detector",
+        "1.1.0",
+        SHA,
+        "load-test",
+        "FAILED",
+        {"requests": 1000, "latency_p99_ms": 18.5},
+        datetime(2026, 11, 23, 15, tzinfo=timezone(timedelta(hours=1))),
+        configuration=[{"uri": "https://example.com/load.yaml", "name": "load.yaml"}],
+        url="https://ci.example.com/runs/7",
+    )
+    assert written == GOLDEN
+    assert read_statement(written) == Statement(
+        subjects=frozenset({SHA}),
+        predicate_type=TEST_RESULT,
+        result="FAILED",
+        metrics={"latency_p99_ms": 18.5, "requests": 1000},
+        made=datetime(2026, 11, 23, 14, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("result", "key"), [("PASSED", "passedTests"), ("WARNED", "warnedTests"), ("FAILED", "failedTests")]
+)
+def test_the_test_stands_in_the_list_of_its_result(result: Result, key: str) -> None:
+    written = json.loads(evidence.test_result("m", "1.0.0", SHA, "smoke", result, {}, NOON))
+    assert written["predicate"] == {
+        "result": result,
+        "configuration": [],
+        key: ["smoke"],
+        "gitstageMade": "2026-11-23T12:00:00Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"result": "passed"},
+            "predicate.result: must be 'PASSED', 'WARNED' or 'FAILED', not 'passed'; did you mean 'PASSED'?",
+        ),
+        ({"metrics": {"a": float("nan")}}, "NaN is no number"),
+        ({"metrics": {"a": True}}, "predicate.gitstageMetrics.a: must be a number, not true"),
+        ({"metrics": {"a": 2**63}}, "the number '9223372036854775808' is too big for 64 bits"),
+    ],
+)
+def test_what_could_not_be_read_is_not_written(changes: dict[str, Any], message: str) -> None:
+    said: dict[str, Any] = {"result": "PASSED", "metrics": {}} | changes
+    with pytest.raises(DocumentError) as caught:
+        evidence.test_result("m", "1.0.0", SHA, "smoke", said["result"], said["metrics"], NOON)
+    assert [problem.message for problem in caught.value.problems] == [message]
+
+
+# What is read
+
+
+def test_what_the_specification_does_not_know_is_ignored() -> None:
+    said = document(somethingNew=[1, None], gitstageMetrics={"a": 1})
+    said["extra"] = {"x": "y"}
+    said["subject"][0]["annotations"] = {"x": "y"}
+    said["subject"].append({"digest": {"gitCommit": "abc"}})
+    assert read(said) == Statement(
+        subjects=frozenset({SHA}), predicate_type=TEST_RESULT, result="PASSED", metrics={"a": 1}
+    )
+
+
+def test_a_statement_may_be_about_several_things() -> None:
+    said = document()
+    said["subject"] = [{"digest": {"sha256": "a" * 64, "sha512": "c"}}, {"digest": {"sha256": "b" * 64}}]
+    assert read(said).subjects == {"a" * 64, "b" * 64}
+
+
+def test_of_another_predicate_only_the_type_is_known() -> None:
+    said = document(result="whatever") | {"predicateType": "https://slsa.dev/provenance/v1"}
+    assert read(said) == Statement(subjects=frozenset({SHA}), predicate_type="https://slsa.dev/provenance/v1")
+    del said["predicate"]
+    assert read(said).type == "https://slsa.dev/provenance/v1"
+
+
+def test_the_type_of_a_test_result_has_a_short_name() -> None:
+    assert read(document()).type == "test-result"
+
+
+def test_a_later_version_of_the_predicate_is_another_type() -> None:
+    said = document() | {"predicateType": TEST_RESULT.replace("v0.1", "v0.2")}
+    assert (read(said).type, read(said).result) == ("https://in-toto.io/attestation/test-result/v0.2", None)
+
+
+@pytest.mark.parametrize(
+    ("written", "made"),
+    [
+        ("2026-11-23T14:00:00Z", datetime(2026, 11, 23, 14, tzinfo=UTC)),
+        ("2026-11-23T14:00:00.25Z", datetime(2026, 11, 23, 14, 0, 0, 250_000, tzinfo=UTC)),
+        ("2026-11-23T14:00:00+02:00", datetime(2026, 11, 23, 12, tzinfo=UTC)),
+        ("2026-11-23T00:30:00+01:00", datetime(2026, 11, 22, 23, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_is_read_as_utc(written: str, made: datetime) -> None:
+    found = read(document(gitstageMade=written)).made
+    assert found == made
+    assert found is not None
+    assert found.tzinfo is UTC
+
+
+MOMENT = "predicate.gitstageMade: must be a moment such as 2026-11-23T14:00:00Z, not "
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("2026-11-23", f"{MOMENT}'2026-11-23'"),
+        ("2026-11-23T14:00:00", f"{MOMENT}'2026-11-23T14:00:00'"),
+        ("2026-11-23 14:00:00Z", f"{MOMENT}'2026-11-23 14:00:00Z'"),
+        (1700000000, f"{MOMENT}the number 1700000000"),
+        (["x"], f"{MOMENT}a list"),
+        ("2026-13-23T14:00:00Z", "predicate.gitstageMade: '2026-13-23T14:00:00Z' is no moment"),
+        ("0001-01-01T00:00:00+10:00", "predicate.gitstageMade: '0001-01-01T00:00:00+10:00' is no moment"),
+    ],
+)
+def test_what_is_no_moment_is_refused(written: object, message: str) -> None:
+    assert [problem.message for problem in problems_of(json.dumps(document(gitstageMade=written)).encode())] == [
+        message
+    ]
+
+
+def changed(old: str, new: str) -> bytes:
+    assert old in GOLDEN.decode()
+    return GOLDEN.decode().replace(old, new).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", Problem("this is not JSON: Expecting value", 1)),
+        (b"{\n1", Problem("this is not JSON: Expecting property name enclosed in double quotes", 2)),
+        (b"{} {}", Problem("this is not JSON: Extra data", 1)),
+        (b"[]", Problem("the statement is no JSON object")),
+        (b"null", Problem("the statement is no JSON object")),
+        (b"\xff", Problem("the statement is not UTF-8, or has half of a surrogate pair in it")),
+        (b"\xef\xbb\xbf{}", Problem("this is not JSON: Unexpected UTF-8 BOM (decode using utf-8-sig)", 1)),
+        (b'{"a": "\\ud800"}', Problem("the statement is not UTF-8, or has half of a surrogate pair in it")),
+        (b'{"a": 1, "b": 2, "a": 3}', Problem("duplicate key 'a'")),
+        (b'{"a": {"b": 1, "b": 1}}', Problem("duplicate key 'b'")),
+        (b'{"a": NaN}', Problem("NaN is no number")),
+        (b'{"a": -Infinity}', Problem("-Infinity is no number")),
+        (b'{"a": 1e999}', Problem("the number 1e999 is too big")),
+        (b'{"a": ' + b"9" * 5000 + b"}", Problem(f"the number '{'9' * 60}…' is too big for 64 bits")),
+        (b"[" * 100_000, Problem("the statement is nested too deep")),
+        (b" " * 1_000_001, Problem("the statement has 1000001 bytes; at most 1000000 are read")),
+        (changed("Statement/v1", "Statement/v0.1"), Problem(
+            "_type: must be 'https://in-toto.io/Statement/v1', not 'https://in-toto.io/Statement/v0.1'; "
+            "did you mean 'https://in-toto.io/Statement/v1'?", 2
+        )),
+        (changed('"predicateType": "https://in-toto.io/attestation/test-result/v0.1"', '"x": ""'), Problem(
+            "the key 'predicateType' is missing", 1
+        )),
+        (changed("https://in-toto.io/attestation/test-result/v0.1", ""), Problem("predicateType: must not be empty", 21)),
+        (changed('"result": "FAILED"', '"result": "failed"'), Problem(
+            "predicate.result: must be 'PASSED', 'WARNED' or 'FAILED', not 'failed'; did you mean 'FAILED'?", 18
+        )),
+        (changed('    "result": "FAILED",\n', ""), Problem("in predicate: the key 'result' is missing", 3)),
+        (changed('"configuration"', '"config"'), Problem("in predicate: the key 'configuration' is missing", 3)),
+        (changed("18.5", '"18.5"'), Problem(
+            "predicate.gitstageMetrics.latency_p99_ms: must be a number, not '18.5'", 15, "write it without quotes"
+        )),
+        (changed("18.5", "null"), Problem("predicate.gitstageMetrics.latency_p99_ms: must be a number, not empty", 15)),
+        (changed('"sha256": "', '"sha256": ["').replace(b'aa68"\n', b'aa68"]\n'), Problem(
+            "subject[0].digest.sha256: must be text, not a list", 25
+        )),
+    ],
+)  # fmt: skip
+def test_a_statement_that_is_not_right_is_refused(data: bytes, problem: Problem) -> None:
+    assert problems_of(data) == (problem,)
+
+
+@pytest.mark.parametrize("subject", [None, [], [{}], [{"digest": {}}], {}, "x"])
+def test_a_statement_is_about_something(subject: object) -> None:
+    (problem,) = problems_of(json.dumps(document() | {"subject": subject}).encode())
+    assert "subject" in problem.message
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=40),
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(st.sampled_from(["_type", "subject", "predicate", "predicateType", "digest"]), inner)
+            ),
+            max_leaves=8,
+        ).map(lambda value: json.dumps(value).encode()),
+    )
+)
+@example(
+    b'{"_type": "https://in-toto.io/Statement/v1", "subject": [{"digest": {"sha256": null}}], "predicateType": "x"}'
+)
+def test_no_bytes_make_the_reader_raise_anything_else(data: bytes) -> None:
+    with suppress(DocumentError):
+        read_statement(data)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_damaged_statement_raises_nothing_but_a_document_error(data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(GOLDEN)))
+    end = data.draw(st.integers(start, min(len(GOLDEN), start + 40)))
+    with suppress(DocumentError):
+        read_statement(GOLDEN[:start] + data.draw(st.binary(max_size=8)) + GOLDEN[end:])
+
+
+# Which one decides
+
+
+def statement(result: Result | None = "PASSED", hours: float | None = 0, about: str = SHA) -> Statement:
+    """A statement made so many hours after noon; None has no date."""
+    return Statement(
+        subjects=frozenset({about}),
+        predicate_type=TEST_RESULT,
+        result=result,
+        made=None if hours is None else NOON + timedelta(hours=hours),
+    )
+
+
+NOW = NOON + timedelta(hours=10)
+
+
+@pytest.mark.parametrize(
+    ("statements", "decides"),
+    [
+        ({}, None),
+        ({1: statement()}, 1),
+        # the highest number
+        ({1: statement("FAILED", 1), 2: statement("PASSED", 2)}, 2),
+        ({1: statement("PASSED", 1), 2: statement("FAILED", 2)}, 2),
+        ({9: statement("PASSED", 1), 10: statement("FAILED", 2)}, 10),
+        ({1: statement("PASSED", 1), 2: statement("WARNED", 1)}, 2),
+        # not what is about something else
+        ({1: statement("PASSED", 1, "a" * 64)}, None),
+        ({1: statement("FAILED", 1), 2: statement("PASSED", 2, "a" * 64)}, 1),
+        # nor what is dated in the future; what is dated now counts
+        ({1: statement("FAILED", 1), 2: statement("PASSED", 10.1)}, 1),
+        ({1: statement("FAILED", 1), 2: statement("PASSED", 10)}, 2),
+        ({1: statement("PASSED", 11)}, None),
+        # one dated before another that is there never outranks it
+        ({1: statement("FAILED", 5), 2: statement("PASSED", 4)}, 1),
+        ({1: statement("FAILED", 5), 2: statement("PASSED", 4), 3: statement("PASSED", 4.5)}, 1),
+        ({1: statement("FAILED", 5), 2: statement("PASSED", 4), 3: statement("PASSED", 6)}, 3),
+        ({1: statement("PASSED", 5), 2: statement("FAILED", 4)}, 1),
+        ({1: statement("PASSED", 20), 2: statement("FAILED", 4)}, 2),
+        ({1: statement("FAILED", 5, "a" * 64), 2: statement("PASSED", 4)}, 2),
+        # one without a date outranks one with a date only where it is no success
+        ({1: statement("FAILED", None), 2: statement("PASSED", None)}, 2),
+        ({1: statement("FAILED", 1), 2: statement("PASSED", None)}, 1),
+        ({1: statement("PASSED", 1), 2: statement("FAILED", None)}, 2),
+        ({1: statement("PASSED", 1), 2: statement("WARNED", None)}, 2),
+        ({1: statement("PASSED", 1), 2: statement(None, None)}, 2),
+        ({1: statement("PASSED", 1), 2: statement("FAILED", None), 3: statement("PASSED", 0.5)}, 2),
+        ({1: statement("PASSED", 1), 2: statement("FAILED", None), 3: statement("PASSED", None)}, 2),
+        ({1: statement("PASSED", 1), 2: statement("FAILED", None), 3: statement("PASSED", 2)}, 3),
+        ({1: statement("PASSED", None), 2: statement("FAILED", 1)}, 2),
+    ],
+)  # fmt: skip
+def test_one_statement_of_a_name_decides(statements: dict[int, Statement], decides: int | None) -> None:
+    expected = None if decides is None else (decides, statements[decides])
+    assert deciding(list(statements.items()), digest=SHA, now=NOW) == expected
+    assert deciding(list(statements.items())[::-1], digest=SHA, now=NOW) == expected
+
+
+STATEMENTS = st.lists(
+    st.builds(
+        statement,
+        st.sampled_from(["PASSED", "FAILED"]),
+        st.one_of(st.none(), st.integers(0, 12)),
+        st.sampled_from([SHA, SHA, "a" * 64]),
+    ),
+    max_size=6,
+).map(lambda items: list(enumerate(items, 1)))
+
+
+@settings(max_examples=500)
+@given(STATEMENTS)
+def test_no_success_outranks_a_failure_that_is_as_new(statements: list[tuple[int, Statement]]) -> None:
+    """Whatever is brought in after a failure that counts: it is not overruled by something older or without a date."""
+    found = deciding(statements, digest=SHA, now=NOW)
+    counting = [
+        (number, said)
+        for number, said in statements
+        if SHA in said.subjects and (said.made is None or said.made <= NOW)
+    ]
+    assert (found is None) == (not counting)
+    if found is None or found[1].result != "PASSED":
+        return
+    number, success = found
+    for earlier, said in counting:
+        if earlier < number and said.made is not None:
+            assert success.made is not None
+            assert success.made >= said.made
+        if earlier > number and said.result == "FAILED":
+            assert said.made is not None
+            assert success.made is not None
+            assert said.made < max(made for n, other in counting if n < earlier and (made := other.made) is not None)
