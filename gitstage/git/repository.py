@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gitstage.changes import FILE, Entry
+from gitstage.changes import EXECUTABLE, FILE, LINK, Entry
 from gitstage.git import refs, remotes
 from gitstage.git.environment import OBJECTS, Purpose, from_a_hook
 from gitstage.git.errors import (
@@ -83,6 +84,8 @@ class Repository:
         kept = from_a_hook(os.environ, place.git_dir, place.common_dir, Path.cwd())
         self.processes = Processes(("-C", str(top), f"--git-dir={place.git_dir}"), kept)
         self._reader = Reader(self.processes)
+        # Whoever forgets to close it leaves no process and no pipe behind.
+        weakref.finalize(self, self._reader.close)
         self._store = ObjectStore(self.processes, self._reader, self._promised)
         self._listings = Listings(self._store)
         self._settings: dict[str, list[str]] | None = None
@@ -178,7 +181,15 @@ class Repository:
 
     def blobs_at(self, places: Sequence[tuple[str, str]]) -> list[str | None]:
         """The blob that lies at each (commit, path), in one go; None where there is none."""
-        found = self._reader.headers([f"{commit}:{path}" for commit, path in places])
+        if any(self._store.is_pending(commit) for commit, _ in places):
+            return [self._blob_at(commit, path) for commit, path in places]
+        try:
+            found = list(self._reader.headers([f"{commit}:{path}" for commit, path in places]))
+        except GitError:
+            # A partial clone knows a blob's name from its tree, and nothing else of it.
+            if self._promised() is None:
+                raise
+            return [self._blob_at(commit, path) for commit, path in places]
         return [header.oid if header is not None and header.kind == "blob" else None for header in found]
 
     def read(self, oid: str) -> bytes:
@@ -329,6 +340,13 @@ class Repository:
                 key, has_value, value = item.partition("\n")
                 self._settings.setdefault(key, []).append(value if has_value else "true")
         return self._settings
+
+    def _blob_at(self, commit: str, path: str) -> str | None:
+        try:
+            entry = self.tree(commit).entry(path)
+        except NoSuchRevision:
+            return None
+        return entry.oid if entry is not None and entry.mode in (FILE, EXECUTABLE, LINK) else None
 
     def _tree_of(self, commit: str) -> str:
         return parsed_commit(commit, self._store.read(commit, "commit")).tree

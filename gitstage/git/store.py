@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 from gitstage.git.environment import Purpose
 from gitstage.git.errors import GitError, NoSuchRevision
-from gitstage.git.objects import FSCK, Object, is_object_id, object_id, pack
+from gitstage.git.objects import FSCK, Object, encoded, is_object_id, object_id, pack
 from gitstage.git.process import Processes, cleaned
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ Found = TypeVar("Found")
 
 # Requests that are sent before their answers are read. They fit a pipe of 16 KiB, so neither side waits for the other.
 AHEAD = 8192
+NO_NAME = "0" * 40
 # As many objects as git itself unpacks when they are pushed (receive.unpackLimit); more of them stay a pack.
 LOOSE_LIMIT = 100
 
@@ -53,7 +54,9 @@ class Reader:
             self._last_words(self._process)
 
     def _asked(self, command: bytes, names: Sequence[str]) -> Iterator[tuple[Header | None, bytes]]:
-        lines = [b"%s %s\n" % (command, name.encode("utf-8", "surrogateescape")) for name in names]
+        # A name of two lines would be two questions, and every later answer be taken for the one before it.
+        asked = (NO_NAME if "\n" in name or not name else name for name in names)
+        lines = [b"%s %s\n" % (command, encoded(name)) for name in asked]
         at = 0
         while at < len(lines):
             end, size = at + 1, len(lines[at])
@@ -155,7 +158,14 @@ class ObjectStore:
         """Those ids that are of commits that are here."""
         wanted = {oid for oid in oids if is_object_id(oid)}
         written = {oid for oid in wanted & self._pending.keys() if self._pending[oid].kind == "commit"}
-        found = self._reader.headers(sorted(wanted - written))
+        asked = sorted(wanted - written)
+        try:
+            found = list(self._reader.headers(asked))
+        except GitError:
+            promised = self._promised()
+            if promised is None:
+                raise
+            found = list(promised.reader.headers(asked))
         return written | {header.oid for header in found if header is not None and header.kind == "commit"}
 
     def _asked(self, oids: Sequence[str], ask: Callable[[Reader, Sequence[str]], list[Found | None]]) -> list[Found]:
@@ -184,6 +194,10 @@ class ObjectStore:
         oid = object_id(kind, data)
         self._pending[oid] = Object(kind, data)
         return oid
+
+    def is_pending(self, oid: str) -> bool:
+        """Whether an object is still in memory only."""
+        return oid in self._pending
 
     def flush(self) -> None:
         """Hand everything that was written to git. Until a ref points at it, a killed process leaves only litter."""

@@ -304,6 +304,28 @@ def test_what_lies_below_paths_is_listed_at_once(sandbox: Sandbox, repo: Reposit
     assert calls == ["ls-tree"]
 
 
+def test_which_blob_lies_where_is_asked_in_one_go(sandbox: Sandbox, repo: Repository, calls: list[str]) -> None:
+    one, two = sandbox.commit("one", {"a/b": "1"}), sandbox.commit("two", {"a/b": "2"})
+    was, now = sandbox.git("rev-parse", f"{one}:a/b"), sandbox.git("rev-parse", f"{two}:a/b")
+    places = [(one, "a/b"), (two, "a/b"), (two, "a"), (two, "none"), (MISSING, "a/b"), (two, "a/b\na"), (one, "a/b")]
+    calls.clear()
+    assert repo.blobs_at(places) == [was, now, None, None, None, None, was]
+    assert calls == ["cat-file"]
+    new = repo.write_blob(b"3")
+    pending = repo.write_commit(repo.write_tree(two, {"a/b": Entry(FILE, new)}), [two], "three")
+    assert repo.blobs_at([(pending, "a/b"), (two, "a/b"), (two, "a"), (MISSING, "a")]) == [new, now, None, None]
+
+
+def test_where_a_blob_lies_cannot_be_said_of_a_broken_tree(sandbox: Sandbox, repo: Repository) -> None:
+    commit = sandbox.commit("one", {"a": "1"})
+    tree = sandbox.git("rev-parse", "HEAD^{tree}")
+    path = sandbox.path / ".git/objects" / tree[:2] / tree[2:]
+    path.chmod(0o644)
+    path.write_bytes(b"broken")
+    with pytest.raises(GitError):
+        repo.blobs_at([(commit, "a")])
+
+
 def test_blobs_are_read_together_and_nothing_else_is(sandbox: Sandbox, repo: Repository) -> None:
     commit = sandbox.commit("one", {"a": "1", "b": "2"})
     a, b = sandbox.git("rev-parse", "HEAD:a"), sandbox.git("rev-parse", "HEAD:b")

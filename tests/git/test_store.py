@@ -65,7 +65,8 @@ def test_a_revision_longer_than_the_requests_sent_ahead_is_asked_alone(sandbox: 
 
 
 @pytest.mark.parametrize(
-    "name", ["HEAD^{commit} with words", ":/no such", "-x", "--batch", "main 1 2", "größer", "\udcff"]
+    "name",
+    ["HEAD^{commit} with words", ":/no such", "-x", "--batch", "main 1 2", "größer", "\udcff", "", "two\nlines", "\n"],
 )
 def test_a_name_that_means_nothing_is_an_answer(sandbox: Sandbox, reader: Reader, name: str) -> None:
     (one,) = blobs(sandbox, "one")
@@ -259,6 +260,32 @@ def test_the_size_of_a_blob_that_a_partial_clone_lacks_is_known_after_fetching_i
     with partial.open() as repo:
         tree = repo.tree(repo.resolve("HEAD"))
         assert [tree.size(entry.oid) for entry in tree.listing("").values()] == [1] * 5
+
+
+def test_what_lies_where_is_known_in_a_partial_clone_without_fetching(partial: Sandbox, calls: list[str]) -> None:
+    head = partial.git("rev-parse", "HEAD")
+    with partial.open() as repo:
+        oid = repo.tree(head).listing("")["3.txt"].oid
+        calls.clear()
+        places = [(head, "3.txt"), (head, "none"), (head, ""), (oid, "3.txt")]
+        assert repo.blobs_at(places) == [oid, None, None, None]
+        assert "fetch" not in calls
+    assert present(partial) == 0
+
+
+def test_commits_are_told_from_what_a_partial_clone_lacks(partial: Sandbox, calls: list[str]) -> None:
+    head = partial.git("rev-parse", "HEAD")
+    with partial.open() as repo:
+        blob = repo.tree(head).listing("")["3.txt"].oid
+        calls.clear()
+        assert repo.unreachable([head, blob, MISSING], head) == {blob, MISSING}
+        assert "fetch" not in calls
+
+
+def test_among_broken_objects_no_commits_are_told(sandbox: Sandbox, repo: Repository) -> None:
+    oid = corrupted(sandbox, "abc" * 1000, keep=10)
+    with pytest.raises(GitError, match="header for"):
+        store_of(repo).commits_among([oid])
 
 
 def test_git_fetches_nothing_of_itself_while_we_read(partial: Sandbox, sandbox: Sandbox, tmp_path: Path) -> None:
