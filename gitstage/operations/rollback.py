@@ -34,7 +34,13 @@ def run(
 
     def planner(scene: Scene) -> Plan:
         return together(
-            [_planned(scene, slot, to=to, hold=hold, reason=reason) for slot in slots], f"roll back {change}"
+            [
+                _done(scene, slot)
+                if to is None and change is None and _is_done(registry, scene, slot, reason)
+                else _planned(scene, slot, to=to, hold=hold, reason=reason)
+                for slot in slots
+            ],
+            f"roll back {change}",
         )
 
     return carry_out(
@@ -44,6 +50,28 @@ def run(
         push=push,
         dry_run=dry_run,
         tags_itself=push,
+    )
+
+
+def _is_done(registry: Registry, scene: Scene, slot: Slot, reason: str) -> bool:
+    """Whether the slot's last change is this very rollback: typed twice, or again after it was killed, it is once."""
+    last = scene.in_effect(slot)
+    if last is None or last.action != "rollback":
+        return False
+    message = registry.repo.commits([last.commit])[last.commit].message
+    return f"Gitstage-Reason: {' '.join(reason.split())}" in message.splitlines()
+
+
+def _done(scene: Scene, slot: Slot) -> Plan:
+    """The plan that changes nothing, and says so."""
+    last = scene.in_effect(slot)
+    version = None if last is None else last.after
+    return Plan(
+        subject=f"{slot.model}: roll {slot.stage} back to {version}",
+        notes=(
+            f"{slot.stage} was rolled back to {version} for this reason already; to go further back, "
+            "give another reason or --to VERSION",
+        ),
     )
 
 
