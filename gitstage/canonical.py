@@ -76,7 +76,7 @@ _UNREADABLE = (
     "\u2028\u2029\ufeff\ufffe\uffff"  # end a line in YAML 1.1 only, as \x85; byte order mark; no characters
 )
 _INVISIBLE = (
-    "\n\r\xa0\xad\u034f\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164"
+    "\n\r\xa0\xad\u034f\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164"
     "\ufe00-\ufe0f\ufff0-\ufffb\uffa0\ud800-\udfff"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\U000f0000-\U0010ffff"
 )

@@ -751,3 +751,47 @@ def test_the_form_needs_nothing_but_the_standard_library_to_be_imported() -> Non
     code = "import sys, gitstage.canonical; print(sorted(m for m in sys.modules if m.split('.')[0] in ('yaml', 'pydantic')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+# What the manual says of it
+
+MANUAL = (Path(__file__).parents[1] / "docs" / "reference" / "manifest.md").read_text("utf-8")
+
+
+def test_the_manual_lists_the_hidden_characters() -> None:
+    paragraph = re.search(r"\*\*Hidden characters\*\*[^\n]*\n([^\n]*)\n", MANUAL)
+    assert paragraph is not None
+    ends = [[int(end, 16) for end in re.findall(r"U\+([0-9A-F]+)", listed)] for listed in paragraph[1].split(", ")]
+    listed = {code for end in ends for code in range(end[0], end[-1] + 1)}
+    assert listed == {code for code in range(0x110000) if canonical.HIDDEN.search(chr(code))}
+
+
+def text_is_plain_by_the_manual(text: str) -> bool:
+    """The six rules of the manual, written down in another way than the emitter has them."""
+    looks = re.findall(r"^   - `(.*)`$", MANUAL, re.MULTILINE)
+    marks = re.search(r"of spaces, and of ``(.*)``", MANUAL)
+    assert len(looks) == 4
+    assert marks is not None
+
+    def is_word(character: str) -> bool:
+        return character > "\x7f" or character.isalnum() or character in "_/"
+
+    return (
+        bool(text)
+        and is_word(text[0])
+        and all(is_word(character) or character in f" {marks[1]}" for character in text)
+        and not re.search(r" ( |#|\Z)|:( |\Z)", text)
+        and not canonical.HIDDEN.search(text)
+        and text.lower() not in ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
+        and not any(re.fullmatch(look, text) for look in looks)
+    )
+
+
+@settings(max_examples=2000, deadline=None)
+@given(TEXTS)
+@example("2026-11-23T")
+@example("1,000.5")
+@example("a\x7f")
+@example("K")
+def test_text_is_plain_where_the_manual_says_so(text: str) -> None:
+    assert (scalar(text) == text) == text_is_plain_by_the_manual(text)

@@ -347,3 +347,17 @@ def test_no_success_outranks_a_failure_that_is_as_new(statements: list[tuple[int
             assert said.made is not None
             assert success.made is not None
             assert said.made < max(made for n, other in counting if n < earlier and (made := other.made) is not None)
+
+
+# What the manual says of it
+
+MANUAL = (Path(__file__).parents[1] / "docs" / "reference" / "evidence.md").read_text("utf-8")
+
+
+def test_the_example_of_the_manual_is_what_is_written() -> None:
+    (example,) = (block.split("```")[0] for block in MANUAL.split("```json\n")[1:])
+    made = datetime(2026, 11, 23, 14, tzinfo=UTC)
+    metrics = {"latency_p99_ms": 18.5}
+    assert example.encode() == evidence.test_result(
+        "risk/fraud-detector", "1.1.0", SHA, "load-test", "PASSED", metrics, made
+    )

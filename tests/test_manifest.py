@@ -591,3 +591,28 @@ def test_the_schema_asks_for_a_header() -> None:
     document = yaml.safe_load(GOOD)
     del document["kind"]
     assert not schema_accepts(document)
+
+
+# What the manual says of it
+
+MANUAL = (Path(__file__).parents[1] / "docs" / "reference" / "manifest.md").read_text("utf-8")
+
+
+def test_the_examples_of_the_manual_are_canonical() -> None:
+    examples = [block.split("```")[0].encode() for block in MANUAL.split("```yaml\n")[1:]]
+    assert [type(read(data)) for read, data in zip((read_version, read_slot, read_hold), examples, strict=True)] == [
+        ModelVersion,
+        EmptySlot,
+        Hold,
+    ]
+
+
+def test_the_manual_has_every_key() -> None:
+    schema = manifest_schema()["$defs"]
+    parts = {"": "ModelVersion", "artifacts[].": "Artifact", "data[].": "Data", "source.": "Source"}
+    for prefix, name in parts.items():
+        for key in schema[name]["properties"]:
+            needed = "✓" if key in schema[name].get("required", []) else ""
+            assert f"| `{prefix}{key}` | {needed} |".replace("|  |", "| |") in MANUAL
+    for key in schema["Hold"]["properties"]:
+        assert f"| `{key}` | ✓ |" in MANUAL

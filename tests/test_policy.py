@@ -531,3 +531,19 @@ def test_the_schema_refuses_what_the_reader_refuses(change: dict[str, Any]) -> N
     document: dict[str, Any] = parse(LEAST.encode()) | change
     assert not accepted(document)
     assert problems_of(json.dumps(document))
+
+
+# What the manual says of it
+
+MANUAL = (Path(__file__).parents[1] / "docs" / "reference" / "policy.md").read_text("utf-8")
+
+
+def test_the_example_of_the_manual_is_a_policy() -> None:
+    (example,) = (block.split("```")[0] for block in MANUAL.split("```yaml\n")[1:])
+    assert policy(example).owners_of("risk/fraud") == ("alice",)
+
+
+def test_the_manual_has_every_key() -> None:
+    schema = policy_schema()
+    keys = {key for part in (schema, *schema["$defs"].values()) for key in part["properties"]}
+    assert {key for key in keys if f"| `{key}` |" not in MANUAL} == set()
