@@ -30,7 +30,10 @@ class Context:
         """The registry that is meant, as `revision` has it, or else what is checked out."""
         from gitstage.operations.registries import open_registry
 
-        return open_registry(self.where, folder=self.folder, commit=revision)
+        registry = open_registry(self.where, folder=self.folder, commit=revision)
+        # Where several commands run in one process, each lets go of the git that it kept.
+        click.get_current_context().call_on_close(registry.repo.close)
+        return registry
 
     @property
     def where(self) -> str:
@@ -57,10 +60,12 @@ def json_option(function: F) -> F:
 
 
 def dry_run_option(function: F) -> F:
+    """`--dry-run`: judge and show, change nothing."""
     return click.option("--dry-run", is_flag=True, help="Judge and show, change nothing.")(function)
 
 
 def push_option(function: F) -> F:
+    """`--push`: land on the trunk of the remote."""
     return click.option("--push", is_flag=True, help="Land on the remote's trunk; plan again while others are first.")(
         function
     )
@@ -82,6 +87,7 @@ def changing(function: F) -> F:
 
 
 def reason_option(*, required: bool) -> Callable[[F], F]:
+    """`--reason`: why, in the commit."""
     return click.option("--reason", metavar="TEXT", required=required, help="Why; it stands in the commit.")
 
 
