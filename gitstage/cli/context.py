@@ -73,12 +73,12 @@ def push_option(function: F) -> F:
 
 def at_options(function: F) -> F:
     """`--at` and `--declared`, for commands that read."""
-    function = click.option("--at", metavar="WHEN", help="What was in effect then: a moment, a date, a commit or a tag.")(
-        function
-    )
-    return click.option("--declared", is_flag=True, help="Read the tree (HEAD, or --at COMMIT), not what is in effect.")(
-        function
-    )
+    function = click.option(
+        "--at", metavar="WHEN", help="What was in effect then: a moment, a date, a commit or a tag."
+    )(function)
+    return click.option(
+        "--declared", is_flag=True, help="Read the tree (HEAD, or --at COMMIT), not what is in effect."
+    )(function)
 
 
 def changing(function: F) -> F:

@@ -110,7 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line, and gives its exit code."""
     try:
-        result = cli.main(args=None if arguments is None else list(arguments), prog_name="gitstage", standalone_mode=False)
+        result = cli.main(
+            args=None if arguments is None else list(arguments), prog_name="gitstage", standalone_mode=False
+        )
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
@@ -126,7 +128,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone; nothing is left to say, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the one place where everything else ends
         return _bug(error)
 
 

@@ -24,6 +24,6 @@ def run(registry: Registry, text: str, *, stage: str, push: bool = False, dry_ru
                 f"{stage} of {ref.model} has held something before: what comes now is promoted",
                 hint=f"gitstage promote {text} --to {stage}",
             )
-        return promote(scene, slot, version_named(registry, scene, ref), action="adopt")
+        return promote(scene, slot, version_named(scene, ref), action="adopt")
 
     return carry_out(registry, planner, models={ref.model}, push=push, dry_run=dry_run)

@@ -49,7 +49,7 @@ def run(
         configuration = [{"name": report.name, "digest": {"sha256": hashlib.sha256(data).hexdigest()}}]
 
     def planner(scene: Scene) -> Plan:
-        version = version_named(registry, scene, ref)
+        version = version_named(scene, ref)
         manifest = scene.registry.read(scene.blob_of(ref.model, version))
         statement = test_result(
             ref.model,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gitstage.canonical import DocumentError, parse
 from gitstage.changes import Snapshot, below, changes_between
 from gitstage.errors import GitstageError
 from gitstage.findings import Finding, Judgement, Report, Verdict
-from gitstage.identity import identity_of
 from gitstage.layout import CONFIGURATION, POLICY, Layout, Thing
 from gitstage.merges import merged
 from gitstage.operations.landing import report_of
-from gitstage.operations.registries import Registry
+from gitstage.operations.registries import Registry, settled_identity
 from gitstage.rules.fold import Step, World, continued, current_policy, layout_of
 
 
@@ -45,7 +43,7 @@ def run(registry: Registry, *, base: str | None = None, head: str | None = None)
         )
     had_policy = current_policy(folded.state, world) is not None
     after = continued(replace(folded, judgements=()), [Step(head_commit, tree)], world)
-    things = _touched(registry, before, tree, after.state.policy is not None, world, head_commit)
+    things = _touched(registry, before, tree, world)
     if not had_policy:
         things |= {item.thing for item in after.state.open.values()}
     report = report_of(registry, after, things, conflicts, base=base_commit, head=head_commit)
@@ -54,12 +52,11 @@ def run(registry: Registry, *, base: str | None = None, head: str | None = None)
 
 def _as_the_base_says(registry: Registry, base: str | None) -> Registry:
     """The registry by the name that it has in the base: a change cannot choose its trunk, its tags or its ledger."""
-    file = registry.at(base).entry(CONFIGURATION)
-    if file is None:
+    if base is None or registry.at(base).entry(CONFIGURATION) is None:
         return registry
     try:
-        identity = identity_of(parse(registry.repo.read(file.oid)))
-    except (DocumentError, GitstageError):  # what cannot be read may be mended by the change
+        identity = settled_identity(registry.repo, registry.folder, [base])
+    except GitstageError:  # what cannot be read may be mended by the change
         return registry
     return Registry(registry.repo, registry.folder, identity, registry.now)
 
@@ -68,9 +65,7 @@ def _with_tip(registry: Registry, world: World) -> World:
     return replace(world, tip=registry.at(registry.tip)) if registry.tip is not None else world
 
 
-def _foretold(
-    registry: Registry, base: str | None, head: str
-) -> tuple[Snapshot, tuple[str, ...], Judgement | None]:
+def _foretold(registry: Registry, base: str | None, head: str) -> tuple[Snapshot, tuple[str, ...], Judgement | None]:
     """The tree that the base would have once the head is merged, what conflicts, and why there is none."""
     repo = registry.repo
     if base is None or repo.is_ancestor(base, head):
@@ -109,9 +104,7 @@ def _is_protected(registry: Registry, base: str, path: str) -> bool:
     return isinstance(policy, Policy) and policy.is_protected(path)
 
 
-def _touched(
-    registry: Registry, before: Snapshot, tree: Snapshot, has_policy: bool, world: World, head: str
-) -> set[Thing]:
+def _touched(registry: Registry, before: Snapshot, tree: Snapshot, world: World) -> set[Thing]:
     """The things whose files the change touches."""
     from gitstage.policy import Policy
 

@@ -150,6 +150,4 @@ class Client:
         """Writes down what was tested."""
         from gitstage.operations import attest
 
-        return attest.run(
-            self._registry(), what, kind=kind, name=name, result=result, metrics=metrics, push=push
-        )
+        return attest.run(self._registry(), what, kind=kind, name=name, result=result, metrics=metrics, push=push)

@@ -43,9 +43,7 @@ class Differences:
     rows: tuple[Difference, ...]
 
 
-def run(
-    registry: Registry, before: str, after: str, *, at: str | None = None, declared: bool = False
-) -> Differences:
+def run(registry: Registry, before: str, after: str, *, at: str | None = None, declared: bool = False) -> Differences:
     """Compares what two references name; they may be of different models. Raises NoSuchThing."""
     left = resolve(registry, before, at=at, declared=declared)
     right = resolve(registry, after, at=at, declared=declared)

@@ -89,7 +89,9 @@ def _attributes(registry: Registry) -> Check:
     return Check(
         name="attributes",
         well=there,
-        found=f"{ATTRIBUTES} is there" if there else f"no {ATTRIBUTES}: git may convert line ends and merge line by line",
+        found=f"{ATTRIBUTES} is there"
+        if there
+        else f"no {ATTRIBUTES}: git may convert line ends and merge line by line",
         hint=None if there else f"write into it: * -text merge=binary (in {registry.folder or 'the root'})",
     )
 

@@ -32,7 +32,9 @@ def run(files: Sequence[Path], *, check: bool = False) -> Formatted:
     problems: list[tuple[Path, Problem]] = []
     for path in files:
         if path.name == CONFIGURATION:
-            raise GitstageError(f"{path} is for people and keeps its form", hint="gitstage check says whether it is valid")
+            raise GitstageError(
+                f"{path} is for people and keeps its form", hint="gitstage check says whether it is valid"
+            )
         try:
             before = path.read_bytes()
             after = formatted(before)

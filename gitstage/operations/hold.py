@@ -21,7 +21,7 @@ def run(
         raise GitstageError(f"{text} names no version", hint=f"gitstage hold {text}@VERSION --reason …")
 
     def planner(scene: Scene) -> Plan:
-        version = version_named(registry, scene, ref)
+        version = version_named(scene, ref)
         if release and version not in holds(scene.registry, ref.model):
             raise GitstageError(f"{ref.model}@{version} is not held", hint=f"gitstage status {ref.model}")
         hold = Hold(model=ref.model, version=version, state="released" if release else "held", reason=reason)

@@ -97,7 +97,9 @@ def run(
     repo, is_new = _repository(directory, folder)
     head = repo.head()
     if repo.is_bare:
-        raise GitstageError("a registry is made in a work tree, and pushed", hint="git clone the repository, then init there")
+        raise GitstageError(
+            "a registry is made in a work tree, and pushed", hint="git clone the repository, then init there"
+        )
     if head.branch is None:
         raise GitstageError("HEAD is detached: there is no branch to commit to", hint="git switch -c main")
     where = _folder(repo, folder, head.commit, is_new=is_new)
@@ -170,7 +172,9 @@ def registry_files(*, registry_id: str, trunk: str, today: date, ci: str | None)
         id=registry_id,
         trunk=trunk,
         adopt_until=(today + ADOPTION).isoformat(),
-        tags="tags: ci    # a workflow tags what has landed\n" if ci else "# tags: ci    # with it, only a workflow tags what has landed\n",
+        tags="tags: ci    # a workflow tags what has landed\n"
+        if ci
+        else "# tags: ci    # with it, only a workflow tags what has landed\n",
         protected="protected: [.github/**, CODEOWNERS]" if ci else "# protected: [.github/**, CODEOWNERS]",
     )
     files = {CONFIGURATION: policy.encode(), ATTRIBUTES: ATTRIBUTES_TEXT}

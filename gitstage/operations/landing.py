@@ -68,9 +68,7 @@ class Ground:
         return scene_of(self.registry, self.folded, self.world, self.declared, models)
 
 
-def scene_of(
-    registry: Registry, folded: Folded, world: World, declared: Snapshot, models: Iterable[str]
-) -> Scene:
+def scene_of(registry: Registry, folded: Folded, world: World, declared: Snapshot, models: Iterable[str]) -> Scene:
     """The registry as it is declared and as far as it has passed, for these models."""
     policy = current_policy(folded.state, world)
     if policy is None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from gitstage.changes import Snapshot
 from gitstage.errors import NoSuchThing
 from gitstage.layout import Slot, hold_path, is_prerelease, version_key
-from gitstage.operations.registries import Registry
 from gitstage.plans import Scene
 from gitstage.references import Reference
 
 
-def version_named(registry: Registry, scene: Scene, ref: Reference) -> str:
+def version_named(scene: Scene, ref: Reference) -> str:
     """The version that a reference names. Raises NoSuchThing where there is none."""
     name = ref.name
     if name is None or name == "latest":
-        return latest(registry, scene, ref.model)
+        return latest(scene, ref.model)
     if name == "next":
         raise NoSuchThing("@next names no version yet", hint=f"gitstage register {ref.model}@next --artifact FILE")
     if name in scene.stages:
@@ -35,7 +34,7 @@ def _in_stage(scene: Scene, slot: Slot, back: int) -> str:
     return version
 
 
-def latest(registry: Registry, scene: Scene, model: str) -> str:
+def latest(scene: Scene, model: str) -> str:
     """The highest registered version that is no pre-release and not held. Raises NoSuchThing."""
     held = holds(scene.registry, model)
     versions = [version for version in scene.versions(model) if not is_prerelease(version) and version not in held]

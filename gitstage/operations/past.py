@@ -14,7 +14,6 @@ from gitstage.layout import NUMBER, Slot
 from gitstage.ledger import Effect, effect_from
 
 
-
 @dataclass(frozen=True)
 class Alarm:
     """A tag in our names that does not count, and why."""
@@ -98,7 +97,9 @@ class TagPast:
         parts = (self._identity.tag_prefix + model).split("/")
         names = [f"refs/tags/{'/'.join(parts[:depth])}" for depth in range(1, len(parts) + 1)]
         found = next((name for name in names if self._repo.ref(name) is not None), None)
-        return None if found is None else f"the tag {found.removeprefix('refs/tags/')} stands in the way of {model}'s tags"
+        return (
+            None if found is None else f"the tag {found.removeprefix('refs/tags/')} stands in the way of {model}'s tags"
+        )
 
     def load_all(self) -> None:
         """Reads every tag of the registry, in one go."""

@@ -83,11 +83,11 @@ def expanded(registry: Registry, references: Iterable[str]) -> list[Reference]:
 def _version(registry: Registry, scene: Scene, ref: Reference, stage: str) -> str:
     """The version that is meant to go into `stage`."""
     if ref.name is not None:
-        return version_named(registry, scene, ref)
+        return version_named(scene, ref)
     source = next((name for name in _sources(registry, stage) if name in scene.stages), None)
     if source is None:
-        return version_named(registry, scene, Reference(ref.model, "latest"))
-    return version_named(registry, scene, Reference(ref.model, source))
+        return version_named(scene, Reference(ref.model, "latest"))
+    return version_named(scene, Reference(ref.model, source))
 
 
 def _sources(registry: Registry, stage: str) -> tuple[str, ...]:

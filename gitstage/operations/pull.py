@@ -117,7 +117,9 @@ def _copy_verified(
         out.write(chunk)
         progress(artifact.path, done, artifact.size)
     if done != artifact.size:
-        raise GitstageError(f"{artifact.uri} has not the {artifact.size} bytes that the manifest says; nothing was put in place")
+        raise GitstageError(
+            f"{artifact.uri} has not the {artifact.size} bytes that the manifest says; nothing was put in place"
+        )
     if digest.hexdigest() != artifact.sha256:
         raise GitstageError(
             f"{artifact.uri} has sha256 {digest.hexdigest()}, and the manifest says {artifact.sha256}; "
@@ -171,7 +173,9 @@ def _kept(registry: Registry, resolved: Resolved, artifact: Artifact) -> Iterato
         return
     path = registry.repo.common_dir / "lfs" / "objects" / pointer[0][:2] / pointer[0][2:4] / pointer[0]
     if not path.exists():
-        raise GitstageError(f"{artifact.uri} is in Git LFS and not in this clone", hint="git lfs fetch --all, then again")
+        raise GitstageError(
+            f"{artifact.uri} is in Git LFS and not in this clone", hint="git lfs fetch --all, then again"
+        )
     yield from _file_chunks(path)
 
 

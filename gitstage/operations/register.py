@@ -190,7 +190,9 @@ def _measured(file: Path, uri: str | None) -> _File:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
         return _File(file.name, uri, digest, size, file.read_bytes() if uri is None else None)
     except OSError as error:
-        raise GitstageError(f"{file} cannot be read: {error.strerror}", hint="--artifact FILE, FILE=URI or URI") from error
+        raise GitstageError(
+            f"{file} cannot be read: {error.strerror}", hint="--artifact FILE, FILE=URI or URI"
+        ) from error
 
 
 def _manifest(model: str, version: str, wanted: Wanted, files: Sequence[_File]) -> ModelVersion:

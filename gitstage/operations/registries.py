@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -106,10 +107,8 @@ class Registry:
         ref = self.identity.ledger_ref
         found = self.repo.ref(self.local_ledger_ref)
         if found is None and self.remote is not None:
-            try:
+            with suppress(GitError):  # the remote has none either, or cannot be reached
                 self.repo.fetch(self.remote, [f"{ref}:{self.local_ledger_ref}"])
-            except GitError:
-                pass  # the remote has none either, or cannot be reached
             found = self.repo.ref(self.local_ledger_ref)
         if found is None:
             self._refuse_without_ledger()
@@ -234,9 +233,7 @@ class Registry:
                 low = middle + 1
         return low
 
-    def folded(
-        self, commit: str | None, *, blocked: Callable[[str], str | None] | None = None
-    ) -> tuple[Folded, World]:
+    def folded(self, commit: str | None, *, blocked: Callable[[str], str | None] | None = None) -> tuple[Folded, World]:
         """The state at `commit` on the trunk: the ledger's, brought up to it in memory, at `now`.
 
         `blocked` says why the tags of a model cannot be made. Raises TrunkRewritten where the trunk's tip does not

@@ -111,7 +111,9 @@ def _nothing(registry: Registry, ref: Reference, effect: Effect | None, moment: 
     if not tip.listing(f"models/{ref.model}"):
         return NoSuchThing(f"there is no model {ref.model}", hint=_near(tip, ref.model))
     if ref.back:
-        return NoSuchThing(f"{ref.name} of {ref.model} has not had so many changes{then}", hint=f"gitstage log {ref.model}")
+        return NoSuchThing(
+            f"{ref.name} of {ref.model} has not had so many changes{then}", hint=f"gitstage log {ref.model}"
+        )
     return NoSuchThing(
         f"nothing has taken effect in {ref.name} of {ref.model}{then}", hint=f"gitstage status {ref.model}"
     )

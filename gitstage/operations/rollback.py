@@ -68,10 +68,7 @@ def _done(scene: Scene, slot: Slot) -> Plan:
     version = None if last is None else last.after
     return Plan(
         subject=f"{slot.model}: roll {slot.stage} back to {version}",
-        notes=(
-            f"{slot.stage} was rolled back to {version} for this reason already; to go further back, "
-            "give another reason or --to VERSION",
-        ),
+        notes=(f"{slot.stage} went back to {version} for this reason already; further back: --to VERSION",),
     )
 
 

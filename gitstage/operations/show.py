@@ -84,7 +84,9 @@ def _evidence(registry: Registry, model: str, version: str) -> list[Evidence]:
             try:
                 statement = read_statement(snapshot.read(files[file].oid))
             except (DocumentError, KeyError):
-                found.append(Evidence(path=path, name=name, number=number, type="unreadable", result=None, made=None, metrics={}))
+                found.append(
+                    Evidence(path=path, name=name, number=number, type="unreadable", result=None, made=None, metrics={})
+                )
                 continue
             made = statement.made.isoformat() if statement.made else None
             found.append(

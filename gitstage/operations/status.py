@@ -186,9 +186,7 @@ def _then(registry: Registry, moment: When, model: str | None) -> Status:
             slots[slot.stage] = Cell(version=effect.after if effect else None, effect=effect)
         if any(cell.effect is not None for cell in slots.values()):
             models.append(ModelStatus(model=name, slots=slots, versions=(), archived=()))
-    return Status(
-        stages=registry.identity.stages, models=tuple(models), state=State(), at=moment.text
-    )
+    return Status(stages=registry.identity.stages, models=tuple(models), state=State(), at=moment.text)
 
 
 def _of_tree(registry: Registry, moment: When | None, model: str | None) -> Status:

@@ -38,9 +38,7 @@ class TagOutcome:
         return 4 if verdicts else 0
 
 
-def run(
-    registry: Registry, *, dry_run: bool = False, rewritten: bool = False, reason: str | None = None
-) -> TagOutcome:
+def run(registry: Registry, *, dry_run: bool = False, rewritten: bool = False, reason: str | None = None) -> TagOutcome:
     """Folds what has landed on the trunk, tags what passes, and writes the ledger; with a remote, pushes both.
 
     May run twice, late, and on several machines at once. `rewritten` goes on knowingly after the trunk was rewritten,

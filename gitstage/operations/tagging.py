@@ -61,9 +61,7 @@ def _present(registry: Registry, folded: Folded) -> set[str]:
     return {ref for model in models for ref in registry.past.version_tags(model)}
 
 
-def _ledger(
-    registry: Registry, folded: Folded, tags: tuple[RefUpdate, ...], reason: str | None
-) -> RefUpdate | None:
+def _ledger(registry: Registry, folded: Folded, tags: tuple[RefUpdate, ...], reason: str | None) -> RefUpdate | None:
     state, before = folded.state, registry.state
     if not tags and reason is None and _gist(state) == _gist(before):
         return None

@@ -43,7 +43,9 @@ def _policy(registry: Registry, *, push: bool, dry_run: bool) -> Outcome:
     def planner(scene: Scene) -> Plan:
         passed = place.folded.state.passed_commit(POLICY)
         if passed is None:
-            raise GitstageError("no policy has passed yet", hint="mend gitstage.yaml; gitstage check says what is wrong")
+            raise GitstageError(
+                "no policy has passed yet", hint="mend gitstage.yaml; gitstage check says what is wrong"
+            )
         return withdraw_policy(
             scene.registry,
             registry.at(passed),

@@ -85,7 +85,9 @@ class Story:
 
     # the verbs
 
-    def register(self, model: str, version: str, *, to: str | None = None, push: bool = False, **metrics: float) -> Outcome:
+    def register(
+        self, model: str, version: str, *, to: str | None = None, push: bool = False, **metrics: float
+    ) -> Outcome:
         file = self.path.parent / f"{model.replace('/', '-')}-{version}.bin"
         file.write_bytes(f"{model}@{version}".encode())
         wanted = register.Wanted(artifacts=(str(file),), metrics=metrics)

@@ -24,9 +24,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write there instead.")
 @pass_context
-def command(
-    context: Context, base: str | None, head: str | None, form: str, as_json: bool, output: Path | None
-) -> int:
+def command(context: Context, base: str | None, head: str | None, form: str, as_json: bool, output: Path | None) -> int:
     """Judge a change as a pull request would be judged.
 
     The policy, the people and what is in effect are those of the base: a change cannot loosen its own judge.

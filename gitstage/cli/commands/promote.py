@@ -37,7 +37,5 @@ def command(
     from gitstage.cli.outcomes import tell
     from gitstage.operations import promote
 
-    outcome = promote.run(
-        context.registry(), references, to=stages, reason=reason, push=push, dry_run=dry_run
-    )
+    outcome = promote.run(context.registry(), references, to=stages, reason=reason, push=push, dry_run=dry_run)
     return tell(outcome, as_json=as_json)

@@ -68,4 +68,6 @@ def command(
     if registry.is_behind:
         click.echo("note: commits on the trunk are not judged yet: gitstage tag", err=True)
     said = "is there already" if pulled.unchanged else "pulled and verified"
-    click.echo(f"{terminal(f'{pulled.resolved.model}@{pulled.resolved.version}')} {said}: {terminal(str(pulled.folder))}")
+    click.echo(
+        f"{terminal(f'{pulled.resolved.model}@{pulled.resolved.version}')} {said}: {terminal(str(pulled.folder))}"
+    )

@@ -22,9 +22,7 @@ Examples:
 @at_options
 @json_option
 @pass_context
-def command(
-    context: Context, reference: str, field: str | None, at: str | None, declared: bool, as_json: bool
-) -> None:
+def command(context: Context, reference: str, field: str | None, at: str | None, declared: bool, as_json: bool) -> None:
     """Print the version that a reference names: what is in effect, for a server or a script to read."""
     from gitstage.operations import resolve
 
