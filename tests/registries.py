@@ -245,6 +245,10 @@ class PastOf:
         """A tag with this number is there, and does not count."""
         self._used[slot] = number
 
+    def copy(self) -> PastOf:
+        """The same past, that may go on otherwise."""
+        return PastOf(*self.all())
+
     def all(self) -> list[Effect]:
         return [effect for slot in sorted(self._effects, key=str) for effect in self._effects[slot]]
 
@@ -421,6 +425,8 @@ class Story:
         self.registered: list[Registered] = []
         self.policies: list[PolicyEffect] = []
         self.last = Folded(state=self.state)
+        self.known_policies: dict[str, Policy | DocumentError] = {}
+        self.known_manifests: dict[str, ModelVersion | None] = {}
         if policy is not None:
             self.write(CONFIGURATION, policy)
             for stage in (*read_policy(policy).stages, "archived"):
@@ -553,7 +559,7 @@ class Story:
     def commit(self) -> str:
         """A commit on the trunk: its id."""
         commit = hashlib.sha1(f"{len(self.trees)} {self.line[-1:]}".encode()).hexdigest()
-        self.trees[commit] = Tree.of(self.shelf, self.files)
+        self.trees[commit] = self.tree
         self.line.append(commit)
         return commit
 
@@ -586,6 +592,8 @@ class Story:
             folder=self.folder,
             tip=below(tip, self.folder),
             now=self.now,
+            policies=self.known_policies,
+            manifests=self.known_manifests,
         )
 
     def fork(self) -> Story:
@@ -594,6 +602,7 @@ class Story:
         branch.files = dict(self.files)
         branch.trees, branch.line = self.trees, list(self.line)
         branch.state, branch.past = self.state, self.past
+        branch.known_policies, branch.known_manifests = self.known_policies, self.known_manifests
         return branch
 
     def merge(self, branch: Story) -> tuple[str, ...]:
@@ -605,8 +614,7 @@ class Story:
 
     def merged_with(self, branch: Story) -> Merged:
         common = [commit for commit in branch.line if commit in self.line][-1]
-        ours, theirs = Tree.of(self.shelf, self.files), Tree.of(self.shelf, branch.files)
-        return merged(self.trees[common], ours, theirs)
+        return merged(self.trees[common], self.tree, branch.tree)
 
     def check(self, branch: Story) -> tuple[Judgement, ...]:
         """What the judge says of a branch before it is merged."""
@@ -619,7 +627,16 @@ class Story:
     @property
     def registry(self) -> Snapshot:
         """The registry as it is being edited."""
-        return below(Tree.of(self.shelf, self.files), self.folder)
+        return below(self.tree, self.folder)
+
+    @property
+    def tree(self) -> Tree:
+        """The whole repository as it is being edited."""
+        return Tree.of(self.shelf, self.files)
+
+    def files_at(self, commit: str) -> Mapping[str, Entry]:
+        """The files of the whole repository at a commit."""
+        return dict(files(self.trees[commit]))
 
     @property
     def in_effect(self) -> Policy | None:
