@@ -32,9 +32,10 @@ test: install ## lint, all tests, and the coverage they must reach
 	@.ci/packages
 	@$(MAKE) --no-print-directory lint tests coverage
 
+# The profile is hypothesis's own: the same examples on every machine and no deadline. `make fuzz` looks for others.
 tests: install ## all tests, measured
 	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest -n $(WORKERS) --inline-snapshot=disable --cov --cov-report= $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --inline-snapshot=disable --hypothesis-profile=ci --cov --cov-report= $(ARGS)
 
 coverage: install
 	@$(BIN)/coverage report --include='$(subst $(space),$(comma),$(CORE)),gitstage/rules/*,gitstage/git/*' --fail-under=$(ROOMS)
@@ -49,7 +50,7 @@ format: install ## write the code as `make lint` wants it
 
 fuzz: install ## the property tests, ROUNDS times, each time with other examples
 	@for round in $$(seq $(ROUNDS)); do \
-	    env -u CI $(BIN)/pytest -n $(WORKERS) --inline-snapshot=disable -m hypothesis --timeout=0 -q $(ARGS) || exit; \
+	    $(BIN)/pytest -n $(WORKERS) --inline-snapshot=disable --hypothesis-profile=fuzz -m hypothesis --timeout=0 -q $(ARGS) || exit; \
 	done
 
 bench: install ## the table of costs, with the floors measured in the same run

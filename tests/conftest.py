@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("fuzz", deadline=None, print_blob=True)  # `make fuzz`: other examples each time
 
 FIXED = {
     "GIT_CONFIG_NOSYSTEM": "1",
