@@ -40,6 +40,7 @@ HOSTILE = st.lists(st.sampled_from(PIECES), max_size=8).map("".join) | st.text(m
         ("\x9b31m, \x07 and \x7f", r"\x9b31m, \x07 and \x7f"),
         ("user\u202egnp.exe\u2069", r"user\u202egnp.exe\u2069"),
         ("a\u200bb\u3164c\ufe0fd\u2028e\xa0f", r"a\u200bb\u3164c\ufe0fd\u2028e\xa0f"),
+        ("a\u3164b", r"a\u3164b"),
         ("\U000e0041", r"\U000e0041"),
         (b"caf\xe9".decode("utf-8", "surrogateescape"), r"caf\xe9"),
         ("\ud800", r"\ud800"),
