@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import sleep
 from typing import NamedTuple
 
 from gitstage.changes import EXECUTABLE, FILE, FOLDER, LINK, SUBMODULE, Entry, Nothing, Snapshot
@@ -17,6 +18,8 @@ from gitstage.git.errors import GitError, NoSuchRevision
 from gitstage.git.objects import decoded, encoded, object_id
 from gitstage.git.repository import OWN, Repository
 
+PAUSES = (0.05, 0.1, 0.2, 0.4)
+"""How long another git may hold the index, in seconds."""
 # More paths than this are told apart here: git compares each of them with each name of the index.
 FEW = 64
 UNFINISHED = ".gitstage-unfinished"
@@ -219,13 +222,21 @@ class Checkout:
             self._change_index("--skip-worktree", "--stdin", stdin=b"".join(again))
 
     def _change_index(self, *options: str, stdin: bytes) -> None:
-        try:
-            self._repo.processes.run("update-index", "-z", *options, stdin=stdin, purpose=Purpose.WRITING)
-        except GitError as error:
-            raise GitError(
-                f"the branch has moved, but the index could not follow: {error.message}",
-                hint="where no other git is running, remove index.lock; the next gitstage command completes this one",
-            ) from error
+        # Editors ask for `git status` all the time, which holds the lock for a moment.
+        pauses = iter(PAUSES)
+        while True:
+            try:
+                self._repo.processes.run("update-index", "-z", *options, stdin=stdin, purpose=Purpose.WRITING)
+            except GitError as error:
+                pause = next(pauses, None)
+                if pause is None or "index.lock" not in error.message:
+                    raise GitError(
+                        f"the branch has moved, but the index could not follow: {error.message}",
+                        hint="where no other git is running, remove index.lock; the next gitstage command completes this",
+                    ) from error
+            else:
+                return
+            sleep(pause)
 
     # The work tree
 
@@ -264,7 +275,7 @@ class Checkout:
         there = self._lies(path)
         if self._same(there, entry) or (skipped and there == ABSENT):
             return True
-        if not any(self._same(there, state) for state in states):
+        if there == IN_THE_WAY or not any(self._same(there, state) for state in states):
             return False
         if _file(entry) == ABSENT or entry.mode == SUBMODULE:
             self._remove(path)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from subprocess import PIPE
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,6 +51,16 @@ def cleaned(said: bytes) -> str:
     return CREDENTIALS.sub("", "\n".join(line for line in lines if line))
 
 
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Signals that end a process wait until this is over, for us and for the processes that are started meanwhile."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Processes:
     """Starts git for one repository. `options` come before the subcommand, `variables` are added to each environment."""
 
@@ -63,14 +75,17 @@ class Processes:
         stdin: bytes = b"",
         purpose: Purpose = Purpose.READING,
         accept: Sequence[int] = (0,),
+        undisturbed: bool = False,
     ) -> Answer:
         """Run git to its end; `options` stand before the subcommand.
 
-        A status not in `accept` raises GitError with what git said.
+        A status not in `accept` raises GitError with what git said. What is `undisturbed` is not stopped half way by
+        somebody's Ctrl-C; that counts when it is over.
         """
         self._watch("before", arguments)
-        process = self._start([*options, *arguments], purpose)
-        out, err = process.communicate(stdin)
+        with _interrupts_later() if undisturbed else nullcontext():
+            process = self._start([*options, *arguments], purpose)
+            out, err = process.communicate(stdin)
         answer = Answer(process.returncode, out, cleaned(err))
         self._watch("after", arguments)
         if answer.status not in accept:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gitstage.git.environment import Purpose
-from gitstage.git.errors import GitError, RefMoved
-from gitstage.git.objects import FSCK, Tag, decoded, encoded, parsed_tag
+from gitstage.git.errors import GitError, NoSuchRevision, RefMoved
+from gitstage.git.objects import FSCK, Tag, decoded, encoded, is_object_id, parsed_tag
 from gitstage.git.process import Processes
 from gitstage.git.store import ObjectStore
 
@@ -40,6 +40,14 @@ class RefUpdate:
 def is_ref_name(name: str) -> bool:
     """Whether `name` can be a full ref name."""
     return NO_REF_NAME.search(name) is None and bool(name)
+
+
+def check_update(ref: str, oid: str) -> None:
+    """Refuse what git could take for something else than a ref's full name and an object's id."""
+    if not ref.startswith("refs/") or not is_ref_name(ref):
+        raise GitError(f"{ref!r} cannot be the name of a ref")
+    if not is_object_id(oid):
+        raise NoSuchRevision(f"{oid!r}, where {ref} should be, is not an object id")
 
 
 def listed(processes: Processes, prefixes: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -93,6 +101,7 @@ def transact(processes: Processes, updates: Iterable[RefUpdate], reason: str) ->
     """Move all refs or none of them. A ref that is not where it was expected raises RefMoved."""
     words = [b"start"]
     for update in updates:
+        check_update(update.ref, update.new)
         words.append(b"option no-deref")
         if update.old is None:
             words.append(b"create %s\0%s" % (encoded(update.ref), update.new.encode()))
@@ -110,6 +119,8 @@ def transact(processes: Processes, updates: Iterable[RefUpdate], reason: str) ->
         stdin=stdin,
         purpose=Purpose.WRITING,
         accept=(0, 1, 128),
+        # Refs are put in place one after the other: stopped in between, git would leave half of them.
+        undisturbed=True,
     )
     if answer.status == 0 and b"commit: ok" in answer.out.splitlines():
         return

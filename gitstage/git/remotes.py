@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from gitstage.git.environment import Purpose
 from gitstage.git.errors import GitError, NoSuchRevision, PushRefused, RefMoved
 from gitstage.git.process import NO_HOOKS, Answer, Processes
-from gitstage.git.refs import LOST
+from gitstage.git.refs import LOST, check_update
 
 NO_REMOTE_REF = re.compile(r"couldn't find remote ref (\S+)")
 FIRST = re.compile(
@@ -69,6 +69,8 @@ def fetch_objects(processes: Processes, remote: str, oids: Sequence[str]) -> Non
 
 def push(processes: Processes, remote: str, updates: Mapping[str, str]) -> None:
     """Push objects to full ref names of the remote: all of them or none, nothing by force."""
+    for ref, oid in updates.items():
+        check_update(ref, oid)
     answer = processes.run(
         "push", "--atomic", "--porcelain", "--no-follow-tags", "--recurse-submodules=no", "--end-of-options", remote,
         *(f"{oid}:{ref}" for ref, oid in updates.items()),

@@ -24,7 +24,7 @@ from gitstage.git.errors import (
     ShallowRepository,
 )
 from gitstage.git.objects import Commit, Tag, commit_bytes, encoded, is_object_id, parsed_commit, tag_bytes
-from gitstage.git.process import Processes
+from gitstage.git.process import NO_HOOKS, Processes
 from gitstage.git.refs import RefUpdate
 from gitstage.git.store import ObjectStore, Promised, Reader
 from gitstage.git.trees import Listings, Tree, edited, listed_row
@@ -271,9 +271,11 @@ class Repository:
 
     def write_tag(self, name: str, target: str, message: str) -> str:
         """Write an annotated tag object, unsigned, and say its id. `name` is the ref's, with or without `refs/tags/`."""
+        name = name.removeprefix(TAGS)
+        refs.check_update(TAGS + name, target)
         _, committer = self._people()
         kind = self._store.header(target).kind
-        return self._store.write("tag", tag_bytes(name.removeprefix(TAGS), target, kind, committer, message))
+        return self._store.write("tag", tag_bytes(name, target, kind, committer, message))
 
     def write_record(self, files: Mapping[str, bytes], parent: str | None, message: str, when: datetime) -> str:
         """Write a commit that holds just these files, never signed and dated `when`, and say its id."""
@@ -420,7 +422,10 @@ def place_of(path: Path) -> Place:
     named = (path / "HEAD").is_file() and ((path / "objects").is_dir() or (path / "commondir").is_file())
     processes = Processes(("-C", str(path), *(("-c", "safe.bareRepository=all") if named else ())))
     # Git says the work tree last, because it ends there where there is none.
-    answer = processes.run("rev-parse", *ASKED, "--show-toplevel", accept=(0, 128))
+    # The user's configuration counts here also where it is given by variables, as `safe.directory` is in containers.
+    answer = processes.run(
+        "rev-parse", *ASKED, "--show-toplevel", options=NO_HOOKS, purpose=Purpose.WRITING, accept=(0, 128)
+    )
     lines = answer.out.decode("utf-8", "surrogateescape").split("\n")[:-1]
     if len(lines) < len(ASKED) - 1:
         hint = "git init makes one, -C DIR names another" if "not a git repository" in answer.err else None

@@ -309,6 +309,13 @@ def test_a_folder_full_of_other_things_never_gives_way_to_a_file(sandbox: Sandbo
     assert sandbox.read("staging/mine") == "1"
 
 
+def test_a_folder_that_is_taken_away_as_a_whole_is_left_where_it_lies(
+    sandbox: Sandbox, repo: Repository, base: str
+) -> None:
+    assert landed(repo, base, {"staging": None}) == ["staging"]
+    assert sandbox.read("staging/m.yaml") == "1.0.0"
+
+
 def test_modes_do_not_count_where_git_is_told_that_they_do_not(sandbox: Sandbox, repo: Repository, base: str) -> None:
     sandbox.git("config", "core.fileMode", "false")
     made_executable(sandbox)
@@ -538,18 +545,47 @@ def test_litter_of_a_process_that_died_while_it_wrote_is_swept_away(
 
 
 def test_an_index_that_another_git_holds_is_an_error_and_the_next_command_completes(
-    sandbox: Sandbox, repo: Repository, base: str
+    sandbox: Sandbox, repo: Repository, base: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = sandbox.path / ".git/index.lock"
     lock.touch()
+    pauses: list[float] = []
+    monkeypatch.setattr(checkout, "sleep", pauses.append)
     with pytest.raises(GitError, match=r"the index could not follow(.|\n)*index\.lock") as caught:
         landed(repo, base, {"staging/m.yaml": "2.0.0"})
     assert caught.value.hint is not None
     assert "index.lock" in caught.value.hint
+    assert pauses == list(checkout.PAUSES)
     lock.unlink()
     with sandbox.open() as again:
         assert Checkout(again).finish() == []
     assert (sandbox.status(), sandbox.read("staging/m.yaml")) == ("", "2.0.0")
+
+
+def test_an_index_that_another_git_holds_for_a_moment_is_waited_for(
+    sandbox: Sandbox, repo: Repository, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = sandbox.path / ".git/index.lock"
+    lock.touch()
+    monkeypatch.setattr(checkout, "sleep", lambda _: lock.unlink())
+    assert landed(repo, base, {"staging/m.yaml": "2.0.0"}) == []
+    assert sandbox.status() == ""
+
+
+def test_an_index_that_cannot_be_written_is_an_error_at_once(
+    sandbox: Sandbox, repo: Repository, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkout, "sleep", None)
+    run = repo.processes.run
+
+    def full(*words: str, **options: Any) -> Any:
+        if words[0] == "update-index":
+            raise GitError("unable to write new index file")
+        return run(*words, **options)
+
+    monkeypatch.setattr(repo.processes, "run", full)
+    with pytest.raises(GitError, match="the index could not follow: unable to write new index file"):
+        landed(repo, base, {"new": "x"})
 
 
 def test_a_work_tree_that_cannot_be_written_is_an_error_and_the_next_command_completes(

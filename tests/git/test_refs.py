@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gitstage.git import GitError, NoSuchRevision, RefMoved, RefUpdate, Repository, Tag, refs
+from gitstage.git.process import Answer, Processes
 from gitstage.git.refs import is_ref_name
 from tests.git.sandbox import Sandbox, executable
 
@@ -36,8 +41,6 @@ def test_is_ref_name_agrees_with_git_check_ref_format(sandbox: Sandbox) -> None:
         sandbox.path / "check",
         'while IFS= read -r name; do git check-ref-format "$name" && printf "%s\\n" "$name"; done; exit 0',
     )
-    import subprocess
-
     listed = subprocess.run([script], input="\n".join([*names, ""]).encode(), capture_output=True, check=True).stdout
     assert {name for name in names if is_ref_name(name)} == set(listed.decode().splitlines())
 
@@ -247,6 +250,88 @@ def test_an_object_that_is_not_there_gets_no_ref(sandbox: Sandbox, repo: Reposit
     assert sandbox.refs() == before
 
 
+@pytest.mark.parametrize(
+    ("ref", "oid", "words"),
+    [
+        ("main", "a" * 40, "'main' cannot be the name of a ref"),
+        ("refs/heads/a\0commit", "a" * 40, "cannot be the name of a ref"),
+        ("refs/heads/a b", "a" * 40, "cannot be the name of a ref"),
+        ("refs/heads/a:refs/heads/b", "a" * 40, "cannot be the name of a ref"),
+        ("HEAD", "a" * 40, "'HEAD' cannot be the name of a ref"),
+        ("refs/heads/a", "main", "'main', where refs/heads/a should be, is not an object id"),
+        ("refs/heads/a", "", "'', where refs/heads/a should be, is not an object id"),
+    ],
+)
+def test_what_git_could_take_for_something_else_never_reaches_it(
+    repo: Repository, calls: list[str], ref: str, oid: str, words: str
+) -> None:
+    with pytest.raises(GitError, match=words):
+        repo.transact([RefUpdate(ref, oid, None)], reason="test")
+    with pytest.raises(GitError, match=words):
+        repo.push("origin", {ref: oid})
+    assert calls == []
+
+
+@pytest.mark.parametrize("name", ["a b", "x\ntagger Mallory <m@x> 1 +0000", "", "refs/tags/"])
+def test_no_tag_object_says_a_name_that_no_ref_can_have(sandbox: Sandbox, repo: Repository, name: str) -> None:
+    commit = sandbox.commit("one")
+    with pytest.raises(GitError, match="cannot be the name of a ref"):
+        repo.write_tag(name, commit, "x")
+
+
+def test_a_transaction_that_is_cut_off_anywhere_moves_nothing(
+    sandbox: Sandbox, repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What git does when this process dies while it is still telling what to move."""
+    one, two = sandbox.line("one", "two")
+    before = sandbox.refs()
+    told: list[bytes] = []
+    run = Processes.run
+
+    def overheard(*words: Any, stdin: bytes = b"", **options: Any) -> Answer:
+        told.append(stdin)
+        return run(*words, stdin=stdin, **options)
+
+    monkeypatch.setattr(Processes, "run", overheard)
+    with pytest.raises(RefMoved):
+        repo.transact([RefUpdate("refs/tags/new", two, None), RefUpdate("refs/heads/main", one, one)], reason="test")
+    whole = told[0].replace(one.encode() + b"\0" + one.encode(), one.encode() + b"\0" + two.encode())
+    for end in [at for at, byte in enumerate(whole) if byte == 0][:-1]:
+        subprocess.run(
+            ["git", "update-ref", "--stdin", "-z"], cwd=sandbox.path, input=whole[: end + 1], capture_output=True
+        )
+        assert sandbox.refs() == before
+    sandbox.git("update-ref", "--stdin", "-z", stdin=whole)
+    assert sandbox.refs() == {"refs/heads/main": one, "refs/tags/new": two}
+
+
+INTERRUPTED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from gitstage.git import RefUpdate, Repository
+with Repository.discover(sys.argv[2]) as repo:
+    head = repo.resolve("HEAD")
+    try:
+        repo.transact([RefUpdate(f"refs/tags/{name}", head, None) for name in "abc"], reason="test")
+    except KeyboardInterrupt:
+        print("interrupted, with", len(repo.refs("refs/tags/")))
+"""
+
+
+def test_ctrl_c_waits_until_all_refs_are_in_place(sandbox: Sandbox) -> None:
+    sandbox.commit("one")
+    hook = 'test "$1" = prepared && kill -INT 0; exit 0'
+    executable(sandbox.path / ".git/hooks/reference-transaction", hook)
+    house = str(Path(refs.__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, house, str(sandbox.path)],
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+    )
+    assert (done.stdout, done.stderr) == ("interrupted, with 3\n", "")
+
+
 def test_a_symbolic_ref_is_moved_itself_and_not_what_it_points_at(sandbox: Sandbox, repo: Repository) -> None:
     one, two = sandbox.line("one", "two")
     sandbox.git("update-ref", "refs/heads/other", one)
@@ -306,8 +391,6 @@ def test_of_many_transactions_at_once_each_ref_is_moved_by_exactly_one(sandbox: 
 def test_a_git_that_says_nothing_has_not_committed(
     sandbox: Sandbox, repo: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gitstage.git.process import Answer
-
     monkeypatch.setattr(repo.processes, "run", lambda *_, **__: Answer(0, b"start: ok\n", ""))
     with pytest.raises(GitError, match="did not say that it is done"):
         repo.transact([], reason="test")

@@ -154,6 +154,17 @@ def test_a_repository_that_belongs_to_somebody_else_is_refused_as_git_refuses_it
         sandbox.open()
 
 
+def test_a_directory_that_the_user_calls_safe_by_a_variable_is_safe(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "ALWAYS", environment.ALWAYS | {"GIT_TEST_ASSUME_DIFFERENT_OWNER"})
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    for name, value in {"COUNT": "1", "KEY_0": "safe.directory", "VALUE_0": str(sandbox.path)}.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    with sandbox.open() as repo:
+        assert repo.head() == Head("refs/heads/main", None)
+
+
 def test_variables_that_name_another_repository_do_not_lead_astray(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
