@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitstage.durations import duration, short, words
@@ -55,6 +55,7 @@ def test_a_length_of_time_is_said_and_never_said_longer_than_it_is(length: timed
     assert (short(length), words(length)) == (written, said)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**10))
 def test_what_is_said_short_reads_back(seconds: int) -> None:
     assert duration(short(timedelta(seconds=seconds))) == timedelta(seconds=seconds)

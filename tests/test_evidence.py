@@ -193,28 +193,43 @@ def changed(old: str, new: str) -> bytes:
         (b'{"a": ' + b"9" * 5000 + b"}", Problem(f"the number '{'9' * 60}…' is too big for 64 bits")),
         (b"[" * 100_000, Problem("the statement is nested too deep")),
         (b" " * 1_000_001, Problem("the statement has 1000001 bytes; at most 1000000 are read")),
-        (changed("Statement/v1", "Statement/v0.1"), Problem(
-            "_type: must be 'https://in-toto.io/Statement/v1', not 'https://in-toto.io/Statement/v0.1'; "
-            "did you mean 'https://in-toto.io/Statement/v1'?", 2
-        )),
-        (changed('"predicateType": "https://in-toto.io/attestation/test-result/v0.1"', '"x": ""'), Problem(
-            "the key 'predicateType' is missing", 1
-        )),
-        (changed("https://in-toto.io/attestation/test-result/v0.1", ""), Problem("predicateType: must not be empty", 21)),
-        (changed('"result": "FAILED"', '"result": "failed"'), Problem(
-            "predicate.result: must be 'PASSED', 'WARNED' or 'FAILED', not 'failed'; did you mean 'FAILED'?", 18
-        )),
+        (
+            changed("Statement/v1", "Statement/v0.1"),
+            Problem(
+                "_type: must be 'https://in-toto.io/Statement/v1', not 'https://in-toto.io/Statement/v0.1'; "
+                "did you mean 'https://in-toto.io/Statement/v1'?",
+                2,
+            ),
+        ),
+        (
+            changed('"predicateType": "https://in-toto.io/attestation/test-result/v0.1"', '"x": ""'),
+            Problem("the key 'predicateType' is missing", 1),
+        ),
+        (
+            changed("https://in-toto.io/attestation/test-result/v0.1", ""),
+            Problem("predicateType: must not be empty", 21),
+        ),
+        (
+            changed('"result": "FAILED"', '"result": "failed"'),
+            Problem(
+                "predicate.result: must be 'PASSED', 'WARNED' or 'FAILED', not 'failed'; did you mean 'FAILED'?", 18
+            ),
+        ),
         (changed('    "result": "FAILED",\n', ""), Problem("in predicate: the key 'result' is missing", 3)),
         (changed('"configuration"', '"config"'), Problem("in predicate: the key 'configuration' is missing", 3)),
-        (changed("18.5", '"18.5"'), Problem(
-            "predicate.gitstageMetrics.latency_p99_ms: must be a number, not '18.5'", 15, "write it without quotes"
-        )),
+        (
+            changed("18.5", '"18.5"'),
+            Problem(
+                "predicate.gitstageMetrics.latency_p99_ms: must be a number, not '18.5'", 15, "write it without quotes"
+            ),
+        ),
         (changed("18.5", "null"), Problem("predicate.gitstageMetrics.latency_p99_ms: must be a number, not empty", 15)),
-        (changed('"sha256": "', '"sha256": ["').replace(b'aa68"\n', b'aa68"]\n'), Problem(
-            "subject[0].digest.sha256: must be text, not a list", 25
-        )),
+        (
+            changed('"sha256": "', '"sha256": ["').replace(b'aa68"\n', b'aa68"]\n'),
+            Problem("subject[0].digest.sha256: must be text, not a list", 25),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_statement_that_is_not_right_is_refused(data: bytes, problem: Problem) -> None:
     assert problems_of(data) == (problem,)
 
@@ -307,7 +322,7 @@ NOW = NOON + timedelta(hours=10)
         ({1: statement("PASSED", 1), 2: statement("FAILED", None), 3: statement("PASSED", 2)}, 3),
         ({1: statement("PASSED", None), 2: statement("FAILED", 1)}, 2),
     ],
-)  # fmt: skip
+)
 def test_one_statement_of_a_name_decides(statements: dict[int, Statement], decides: int | None) -> None:
     expected = None if decides is None else (decides, statements[decides])
     assert deciding(list(statements.items()), digest=SHA, now=NOW) == expected
@@ -325,7 +340,7 @@ STATEMENTS = st.lists(
 ).map(lambda items: list(enumerate(items, 1)))
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(STATEMENTS)
 def test_no_success_outranks_a_failure_that_is_as_new(statements: list[tuple[int, Statement]]) -> None:
     """Whatever is brought in after a failure that counts: it is not overruled by something older or without a date."""

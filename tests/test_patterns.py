@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitstage.patterns import (
@@ -167,17 +167,33 @@ def as_regex(pattern: str) -> str:
     return re.sub(r"\(/\[\^/\]\+\)\*$", "(/[^/]+)+", said)
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(PATTERNS, NAMES)
 def test_matching_is_what_a_regular_expression_says(pattern: str, name: str) -> None:
     assert matches(model_parts(pattern), name.split("/")) == bool(re.fullmatch(as_regex(pattern), "/" + name))
 
 
-@settings(max_examples=500)
-@given(PATTERNS, PATTERNS, NAMES)
-def test_patterns_that_match_one_name_are_found_to_meet(one: str, other: str, name: str) -> None:
+@st.composite
+def patterns_of(draw: st.DrawFn, name: str) -> str:
+    """A pattern that matches `name`: some of its parts with stars in them, or a `**` in place of some."""
     parts = name.split("/")
-    assume(matches(model_parts(one), parts) and matches(model_parts(other), parts))
+    for at, part in enumerate(parts):
+        start = draw(st.integers(0, len(part)))
+        end = draw(st.integers(start, len(part)))
+        parts[at] = draw(st.sampled_from([part, f"{part[:start]}*{part[end:]}", f"?{part[1:]}"]))
+    start = draw(st.integers(0, len(parts)))
+    end = draw(st.integers(start, len(parts)))
+    if draw(st.booleans()) and (end > start or end < len(parts)):
+        parts[start:end] = ["**"]
+    return "/".join(parts)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), NAMES)
+def test_patterns_that_match_one_name_are_found_to_meet(data: st.DataObject, name: str) -> None:
+    one, other = data.draw(patterns_of(name)), data.draw(patterns_of(name))
+    for pattern in (one, other):
+        assert matches(model_parts(pattern), name.split("/"))
     assert can_both_match(one, other)
     if specificity(one) == specificity(other):
         assert ways_apart(one) == ways_apart(other)

@@ -45,10 +45,14 @@ def problems_of(text: str) -> tuple[Problem, ...]:
         ("name: a\nby_name: {}\n", Problem("unknown key 'by_name'; did you mean 'by-name'?", 2)),
         ("name: a\ninner:\n  sok: b\n", Problem("in inner: unknown key 'sok'; did you mean 'soak'?", 3)),
         ("name: a\nitems:\n- size: 1\n- siz: 1\n", Problem("in items[1]: unknown key 'siz'; did you mean 'size'?", 4)),
-        ("name: a\nby-name:\n  x:\n    Soak: b\n", Problem("in by-name.x: unknown key 'Soak'; did you mean 'soak'?", 4)),
-        ("name: a\nby-names: {x: [{}, {sok: b}]}\n", Problem(
-            "in by-names.x[1]: unknown key 'sok'; did you mean 'soak'?", 2
-        )),
+        (
+            "name: a\nby-name:\n  x:\n    Soak: b\n",
+            Problem("in by-name.x: unknown key 'Soak'; did you mean 'soak'?", 4),
+        ),
+        (
+            "name: a\nby-names: {x: [{}, {sok: b}]}\n",
+            Problem("in by-names.x[1]: unknown key 'sok'; did you mean 'soak'?", 2),
+        ),
         ("name: 3\n", Problem("name: must be text, not the number 3", 1, "quote it")),
         ("name: 1.10\n", Problem("name: must be text, not the number 1.1", 1, "quote it")),
         ("name: true\n", Problem("name: must be text, not true", 1, "quote it")),
@@ -59,18 +63,19 @@ def problems_of(text: str) -> tuple[Problem, ...]:
         ("name: a\ninner:\n  size: big\n", Problem("inner.size: must be a whole number, not 'big'", 3)),
         ("name: a\ninner:\n  size: 1.0\n", Problem("inner.size: must be a whole number, not the number 1.0", 3)),
         ("name: a\nitems: b\n", Problem("items: must be a list, not 'b'", 2)),
-        ("name: a\nsome: \"\"\n", Problem("some: must not be empty", 2)),
+        ('name: a\nsome: ""\n', Problem("some: must not be empty", 2)),
         ("name: a\nby-name: [b]\n", Problem("by-name: must be a mapping of keys to values, not a list", 2)),
-        ("name: a\nby-name:\n  \" x\": {}\n", Problem(
-            "by-name. x: a name has 1 to 200 characters, and no space at its ends", 3
-        )),
+        (
+            'name: a\nby-name:\n  " x": {}\n',
+            Problem("by-name. x: a name has 1 to 200 characters, and no space at its ends", 3),
+        ),
         ("name: a\nword: hold\n", Problem("word: must be 'held' or 'released', not 'hold'; did you mean 'held'?", 2)),
         ("name: a\nword: 3\n", Problem("word: must be 'held' or 'released', not the number 3", 2)),
         ("name: a\nflag: maybe\n", Problem("flag: must be true or false, not 'maybe'", 2)),
         ("name: a\nodd: x1\n", Problem("odd: String should match pattern '^x$'", 2)),
         ("name: a\nleast: -1\n", Problem("least: must be at least 0, not the number -1", 2)),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_is_said_in_words_with_its_line(text: str, problem: Problem) -> None:
     assert problems_of(text) == (problem,)
 
@@ -100,23 +105,33 @@ def test_a_part_of_a_document_is_found_in_the_whole() -> None:
 @pytest.mark.parametrize(
     ("text", "problems"),
     [
-        ("a: b\n", (
-            Problem("the key 'apiVersion' is missing", 1, "write: apiVersion: gitstage/v1"),
-            Problem("the key 'kind' is missing", 1, "write: kind: Hold or Slot"),
-        )),
-        ("kind: Hold\napiVersion: gitstage/v2\n", (
-            Problem(
-                "apiVersion 'gitstage/v2' is not known here", 2, "write: apiVersion: gitstage/v1, or use a newer gitstage"
+        (
+            "a: b\n",
+            (
+                Problem("the key 'apiVersion' is missing", 1, "write: apiVersion: gitstage/v1"),
+                Problem("the key 'kind' is missing", 1, "write: kind: Hold or Slot"),
             ),
-        )),
-        ("apiVersion: gitstage/v1\nkind: hold\n", (
-            Problem("kind must be Hold or Slot, not 'hold'; did you mean 'Hold'?", 2, "write: kind: Hold or Slot"),
-        )),
-        ("apiVersion: gitstage/v1\nkind: [Hold]\n", (
-            Problem("kind must be Hold or Slot, not a list", 2, "write: kind: Hold or Slot"),
-        )),
+        ),
+        (
+            "kind: Hold\napiVersion: gitstage/v2\n",
+            (
+                Problem(
+                    "apiVersion 'gitstage/v2' is not known here",
+                    2,
+                    "write: apiVersion: gitstage/v1, or use a newer gitstage",
+                ),
+            ),
+        ),
+        (
+            "apiVersion: gitstage/v1\nkind: hold\n",
+            (Problem("kind must be Hold or Slot, not 'hold'; did you mean 'Hold'?", 2, "write: kind: Hold or Slot"),),
+        ),
+        (
+            "apiVersion: gitstage/v1\nkind: [Hold]\n",
+            (Problem("kind must be Hold or Slot, not a list", 2, "write: kind: Hold or Slot"),),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_document_of_another_kind_is_refused(text: str, problems: tuple[Problem, ...]) -> None:
     data = text.encode()
     with pytest.raises(DocumentError) as caught:
