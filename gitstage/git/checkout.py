@@ -48,6 +48,14 @@ class Indexed(NamedTuple):
     skipped: bool
 
 
+class Seen(NamedTuple):
+    """The index as it was when it was last read: at which paths, and by which stamp to know whether it has changed."""
+
+    asked: frozenset[str]
+    held: Mapping[str, Indexed]
+    stamp: tuple[int, int, int] | None
+
+
 class _Begun:
     """A journal, and the lock on it: as long as that is held, somebody is at work. It goes with its process."""
 
@@ -82,8 +90,7 @@ class Checkout:
         self._top = repo.work_tree
         self._folder = repo.git_dir / OWN
         self._begun: list[_Begun] = []
-        self._seen: Mapping[str, Indexed] = {}
-        self._asked: frozenset[str] = frozenset()
+        self._seen = Seen(frozenset(), {}, None)
 
     def local_edits(self, paths: Iterable[str], commit: str | None) -> list[str]:
         """Those of `paths` at which index or work tree are not as in `commit`, or something unknown to git lies."""
@@ -91,19 +98,15 @@ class Checkout:
             return []
         wanted = sorted(set(paths))
         tree = self._tree(commit)
-        self._seen = self._index(wanted)
-        self._asked = frozenset(wanted)
-        return [path for path in wanted if not self._is_clean(path, _at(tree, path), self._seen.get(path))]
+        index = self._index(wanted)
+        return [path for path in wanted if not self._is_clean(path, _at(tree, path), index.get(path))]
 
     def begin(self, old: str | None, new: str, paths: Iterable[str]) -> None:
-        """Write down, before the branch moves from `old` to `new`, that these paths are to follow it.
-
-        Paths that `local_edits` has looked at are taken to be as it saw them.
-        """
+        """Write down, before the branch moves from `old` to `new`, that these paths are to follow it."""
         if self._top is None:
             return
         wanted = sorted(set(paths))
-        index = self._seen if self._asked.issuperset(wanted) else self._index(wanted)
+        index = self._index(wanted)
         skipped = [path for path in wanted if path in index and index[path].skipped]
         with self._alone():
             path = self._folder / f"checkout-{os.urandom(8).hex()}.json"
@@ -194,7 +197,22 @@ class Checkout:
 
     # The index
 
-    def _index(self, paths: Sequence[str]) -> dict[str, Indexed]:
+    def _index(self, paths: Sequence[str]) -> Mapping[str, Indexed]:
+        """What the index holds at these paths. It is read again only when its file has changed."""
+        stamp = self._stamp()
+        if stamp != self._seen.stamp or not self._seen.asked.issuperset(paths):
+            self._seen = Seen(frozenset(paths), self._listed(paths), stamp)
+        return self._seen.held
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        """What changes whenever git writes the index: it does so by putting another file in place."""
+        try:
+            file = self._repo.index_file.stat()
+        except FileNotFoundError:
+            return None
+        return file.st_ino, file.st_mtime_ns, file.st_size
+
+    def _listed(self, paths: Sequence[str]) -> dict[str, Indexed]:
         specs = paths if len(paths) <= FEW else ()
         answer = self._repo.processes.run("ls-files", "-s", "-t", "-z", "--", *specs, options=("--literal-pathspecs",))
         wanted = set(paths)

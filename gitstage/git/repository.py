@@ -14,7 +14,7 @@ from typing import Self
 
 from gitstage.changes import EXECUTABLE, FILE, LINK, Entry
 from gitstage.git import refs, remotes
-from gitstage.git.environment import OBJECTS, Purpose, from_a_hook
+from gitstage.git.environment import INDEX, OBJECTS, Purpose, from_a_hook
 from gitstage.git.errors import (
     CannotSign,
     GitError,
@@ -82,6 +82,7 @@ class Repository:
         self.is_shallow = place.is_shallow
         top = place.work_tree or place.git_dir
         kept = from_a_hook(os.environ, place.git_dir, place.common_dir, Path.cwd())
+        self.index_file = Path(kept.get(INDEX, place.git_dir / "index"))
         self.processes = Processes(("-C", str(top), f"--git-dir={place.git_dir}"), kept)
         self._reader = Reader(self.processes)
         # Whoever forgets to close it leaves no process and no pipe behind.

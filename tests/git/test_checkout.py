@@ -127,7 +127,7 @@ def test_a_great_many_paths_follow_at_the_same_price(
     calls.clear()
     repo.transact([RefUpdate("refs/heads/main", new, base)], reason="test")
     assert following.finish() == []
-    assert calls == ["index-pack", "update-ref", "ls-files", "update-index"]
+    assert calls == ["index-pack", "update-ref", "update-index"]
     assert sandbox.status() == ""
     assert sandbox.read("staging/199.yaml") == "199"
 
@@ -729,13 +729,36 @@ def test_a_journal_says_what_it_is_about(sandbox: Sandbox, repo: Repository, bas
     }
 
 
-def test_paths_that_were_not_looked_at_before_are_looked_at_then(
+def test_the_index_is_read_once_as_long_as_nobody_writes_it(
     sandbox: Sandbox, repo: Repository, base: str, calls: list[str]
 ) -> None:
     following = Checkout(repo)
-    following.local_edits(["staging/m.yaml"], base)
+    assert following.local_edits(["staging/m.yaml", "README.md"], base) == []
     calls.clear()
     following.begin(base, base, ["staging/m.yaml"])
+    assert following.local_edits(["README.md"], base) == []
     assert calls == []
     following.begin(base, base, ["production/m.yaml"])
     assert calls == ["ls-files"]
+    staged(sandbox)
+    assert following.local_edits(["production/m.yaml"], base) == []
+    assert calls == ["ls-files", "ls-files"]
+
+
+def test_no_index_is_an_empty_one(sandbox: Sandbox, repo: Repository, base: str) -> None:
+    (sandbox.path / ".git/index").unlink()
+    following = Checkout(repo)
+    assert following.local_edits(["staging/m.yaml", "new"], base) == ["staging/m.yaml"]
+    sandbox.git("reset", "--quiet")
+    assert following.local_edits(["staging/m.yaml", "new"], base) == []
+
+
+def test_inside_a_hook_the_index_that_is_being_committed_is_looked_at(
+    sandbox: Sandbox, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_INDEX_FILE", str(sandbox.path / ".git/next-index.lock"))
+    sandbox.git("read-tree", base)
+    sandbox.git("rm", "--quiet", "--cached", "staging/m.yaml")
+    with sandbox.open() as repo:
+        assert repo.index_file == sandbox.path / ".git/next-index.lock"
+        assert Checkout(repo).local_edits(["staging/m.yaml", "production/m.yaml"], base) == ["staging/m.yaml"]
