@@ -120,16 +120,15 @@ def sealed() -> Iterator[None]:
 
 
 @contextmanager
-def as_person(name: str) -> Iterator[None]:
-    """What is committed meanwhile is committed by `name`."""
-    who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in _identity(name)}
-    os.environ.update(who)
+def typing(name: str, *, columns: int) -> Iterator[None]:
+    """What is committed meanwhile is committed by `name`, on a terminal of so many columns."""
+    before = dict(os.environ)
+    os.environ["COLUMNS"] = str(columns)
+    for role in ("AUTHOR", "COMMITTER"):
+        os.environ[f"GIT_{role}_NAME"] = name.capitalize()
+        os.environ[f"GIT_{role}_EMAIL"] = f"{name}@example.com"
     try:
         yield
     finally:
-        for variable in who:
-            os.environ.pop(variable, None)
-
-
-def _identity(name: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    return ("NAME", name.capitalize()), ("EMAIL", f"{name}@example.com")
+        os.environ.clear()
+        os.environ.update(before)

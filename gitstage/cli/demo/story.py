@@ -137,7 +137,7 @@ STORY = (
             ),
             *_merged("serve-digits"),
             _tagged(f"pending production/{DIGITS}", "no test-result called shadow-traffic", ends=4),
-            Command(GRACE, f"gitstage status {DIGITS}", says=("1.1.0 (2.0.0 declared)",)),
+            Command(GRACE, f"gitstage status {DIGITS}", says=("1.1.0", "(2.0.0", "production waits")),
         ),
         "It is on the trunk, and it is not in effect: 1.1.0 serves, 2.0.0 waits, and everybody can see for what.",
     ),
@@ -183,7 +183,8 @@ STORY = (
             Command(
                 GRACE,
                 f"gitstage log {DIGITS}@production",
-                says=("rollback 2.0.0 → 1.1.0", "promote 1.1.0 → 2.0.0", "misreads one faint scan in five"),
+                says=("rollback", "promote", "adopt", "1.1.0", "2.0.0", "misreads"),
+                lines=16,
             ),
             Command(
                 GRACE,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from gitstage.cli.demo.playground import as_person, typed
+from gitstage.cli.demo.playground import typed, typing
 from gitstage.errors import GitstageError
 from gitstage.operations.registries import utc_now
 from gitstage.sinks import terminal, visible
@@ -105,6 +105,11 @@ class Teller:
         self._number = 0
 
     @property
+    def _inner(self) -> int:
+        """The columns that are left for what a command says."""
+        return self._width - len(INDENT)
+
+    @property
     def _ellipsis(self) -> str:
         return "…" if self._encoding.lower().startswith("utf") else "..."
 
@@ -130,13 +135,13 @@ class Teller:
         for line in shown(command.who, words, width=min(self._width, WIDTH)):
             self._say(self._styled(line, bold=True, fg="green"))
         told = self._run(command.who, words)
-        for line in trimmed(told.said, command.lines, width=self._width - len(INDENT), ellipsis=self._ellipsis):
+        for line in trimmed(told.said, command.lines, width=self._inner, ellipsis=self._ellipsis):
             self._say(f"{INDENT}{line}")
         self._compare(command, told)
         return told
 
     def _run(self, who: str, words: tuple[str, ...]) -> Told:
-        with as_person(who):
+        with typing(who, columns=self._inner):
             if words[0] == OURS:
                 ended, said = self._run_ours(words[1:])
             else:

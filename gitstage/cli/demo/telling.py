@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import click
 from gitstage.cli.demo.example import DIGITS
 from gitstage.cli.demo.playground import Playground, built, refuse_what_is_not_empty, sealed
 from gitstage.cli.demo.story import STORY
-from gitstage.cli.demo.teller import Teller
+from gitstage.cli.demo.teller import Step, Teller
 from gitstage.errors import GitstageError
 from gitstage.operations.registries import open_registry, utc_now
 
@@ -42,8 +42,8 @@ That was a model's life. The repository is yours to play with:
 2.1.0 reads faint scans; `faint-scans` is not yet a test that gitstage.yaml asks for. Your own registry: gitstage init"""
 
 
-def told(folder: Path | None, say: Say, *, colour: bool = False) -> Playground:
-    """Tells the story in `folder` (new or empty), or in a temporary one.
+def told(folder: Path | None, say: Say, *, colour: bool = False, story: Sequence[Step] = STORY) -> Playground:
+    """Tells a story in `folder` (new or empty), or in a temporary one.
 
     An interrupted demo leaves the folder that was named, and nothing else. Raises NotAsTold, GitstageError.
     """
@@ -54,7 +54,7 @@ def told(folder: Path | None, say: Say, *, colour: bool = False) -> Playground:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         width = max(NARROWEST, shutil.get_terminal_size((WIDEST, 24)).columns)
         teller = Teller(place.clone, say, colour=colour, encoding=encoding, width=width)
-        for step in STORY:
+        for step in story:
             teller.tell(step)
         say("")
         say(NEXT.format(clone=place.clone, digits=DIGITS))

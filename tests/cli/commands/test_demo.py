@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -48,7 +49,7 @@ def test_it_needs_nobodys_name_no_key_and_no_terminal_and_no_hook_of_the_users_r
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telling, "STORY", STORY[:1])
+    monkeypatch.setattr(telling, "told", partial(telling.told, story=STORY[:1]))
 
 
 @pytest.mark.usefixtures("short")
@@ -83,6 +84,6 @@ def test_a_step_that_comes_out_otherwise_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wrong = Step("Wrong", (Command("ada", "gitstage status nobody"),), "So.")
-    monkeypatch.setattr(telling, "STORY", (wrong,))
+    monkeypatch.setattr(telling, "told", partial(telling.told, story=[wrong]))
     assert run(["demo", str(tmp_path / "play")]) == 1
     assert "step 1 came out otherwise than told: gitstage status nobody" in capsys.readouterr().err

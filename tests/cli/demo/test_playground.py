@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from datetime import date
 from pathlib import Path
@@ -108,9 +109,13 @@ def test_the_seal_is_lifted_where_the_story_breaks_off() -> None:
 
 def test_what_a_person_commits_is_theirs(place: playground.Playground) -> None:
     with playground.sealed():
-        with playground.as_person("grace"):
+        before = dict(os.environ)
+        with playground.typing("grace", columns=77):
+            columns = shutil.get_terminal_size().columns
             playground.git(place.clone, "commit", "--quiet", "--allow-empty", "--message", "hers")
+        assert dict(os.environ) == before
         playground.git(place.clone, "commit", "--quiet", "--allow-empty", "--message", "whose clone it is")
+    assert columns == 77
     assert said(place.clone, "log", "-2", "--format=%an <%ae>, %cn <%ce>: %s").splitlines() == [
         "Ada <ada@example.com>, Ada <ada@example.com>: whose clone it is",
         "Grace <grace@example.com>, Grace <grace@example.com>: hers",

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import click
 import pytest
 
 from gitstage.cli.demo import telling
@@ -29,11 +30,18 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_story_comes_out_as_told_and_ends_with_what_to_try_next(tmp_path: Path) -> None:
-    lines: list[str] = []
+def test_the_story_comes_out_as_told_on_a_narrow_terminal_too_and_ends_with_what_to_try_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.delenv("NO_COLOR")
+    shown: list[str] = []
     before = dict(os.environ), Path.cwd()
-    place = telling.told(tmp_path / "play", lines.append)
+    place = telling.told(tmp_path / "play", shown.append, colour=True)
+    lines = [click.unstyle(line) for line in shown]
     text = "\n".join(lines)
+    assert shown != lines
+    assert [line for line in lines[3:-1] if len(line) > telling.NARROWEST] == []
     assert (dict(os.environ), Path.cwd()) == before
     assert place.top == tmp_path / "play"
     assert [line for line in lines if line.startswith(tuple(f"{number}. " for number in range(1, 99)))] == [
@@ -66,9 +74,8 @@ def _what_to_try_next_works(clone: Path, lines: list[str]) -> None:
         assert done.returncode == ends.get(words[1], 0), (words, done.stdout, done.stderr)
 
 
-def test_without_a_folder_a_temporary_one_is_made_and_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telling, "STORY", FIRST)
-    place = telling.told(None, lambda _: None)
+def test_without_a_folder_a_temporary_one_is_made_and_stays(temporary: Path) -> None:
+    place = telling.told(None, lambda _: None, story=FIRST)
     assert place.top.parent == temporary
     assert place.top.name.startswith("gitstage-demo-")
     assert (place.clone / "gitstage.yaml").is_file()
@@ -80,28 +87,22 @@ def interrupted_at(step: int) -> tuple[Step, ...]:
     return (*STORY[:step], ctrl_c)
 
 
-def test_an_interrupted_demo_leaves_nothing(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telling, "STORY", interrupted_at(1))
+def test_an_interrupted_demo_leaves_nothing(temporary: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        telling.told(None, lambda _: None)
+        telling.told(None, lambda _: None, story=interrupted_at(1))
     assert list(temporary.iterdir()) == []
 
 
-def test_an_interrupted_demo_leaves_nothing_but_the_folder_that_was_named(
-    temporary: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(telling, "STORY", interrupted_at(1))
+def test_an_interrupted_demo_leaves_nothing_but_the_folder_that_was_named(temporary: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        telling.told(temporary / "play", lambda _: None)
+        telling.told(temporary / "play", lambda _: None, story=interrupted_at(1))
     assert [path.name for path in temporary.iterdir()] == ["play"]
 
 
-def test_a_story_that_comes_out_otherwise_leaves_what_there_is_to_look_at(
-    temporary: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(telling, "STORY", (Step("Wrong", (Command("ada", "false"),), "So."),))
+def test_a_story_that_comes_out_otherwise_leaves_what_there_is_to_look_at(temporary: Path) -> None:
+    wrong = Step("Wrong", (Command("ada", "false"),), "So.")
     with pytest.raises(NotAsTold):
-        telling.told(None, lambda _: None)
+        telling.told(None, lambda _: None, story=[wrong])
     assert len(list(temporary.iterdir())) == 1
 
 
