@@ -107,7 +107,7 @@ def run(
         raise GitstageError(f"there is a registry in {where or 'this folder'} already", hint="gitstage status")
     files = registry_files(
         registry_id=str(uuid.uuid4()),
-        trunk=head.branch.removeprefix("refs/heads/"),
+        trunk=_trunk(repo, head.branch.removeprefix("refs/heads/")),
         today=utc_now().date(),
         ci=ci,
     )
@@ -127,6 +127,21 @@ def run(
 
     outcome = carry_out(registry, planner, dry_run=dry_run)
     return Made(folder=where, work_tree=repo.work_tree, new_repository=is_new, outcome=outcome)
+
+
+def _trunk(repo: Repository, current: str) -> str:
+    """The branch on which things will land: the remote's default, or main or master; else the current one.
+
+    For a new registry is often proposed on a branch of its own.
+    """
+    remote = repo.remote()
+    prefix = "refs/heads/" if remote is None else f"refs/remotes/{remote}/"
+    branches = {ref.removeprefix(prefix): oid for ref, oid in repo.refs(prefix).items()}
+    default = branches.pop("HEAD", None) if remote is not None else None
+    usual = [name for name, oid in branches.items() if default in (None, oid)]
+    # Which of several branches at one commit is the default, refs do not say.
+    chosen = next((name for name in ("main", "master", current) if name in usual), None)
+    return chosen or (usual[0] if default is not None and usual else current)
 
 
 def _refuse_to_overwrite(repo: Repository, head: str | None, files: Mapping[str, bytes]) -> None:
