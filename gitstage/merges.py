@@ -12,7 +12,7 @@ from gitstage.changes import Entry, Overlay, Snapshot, changes_between
 class Merged:
     """The tree that a merge would give, and the paths that both sides changed differently since they parted."""
 
-    tree: Snapshot
+    tree: Overlay
     conflicts: tuple[str, ...]
 
 

@@ -58,7 +58,7 @@ def _as_the_base_says(registry: Registry, base: str | None) -> Registry:
         identity = settled_identity(registry.repo, registry.folder, [base])
     except GitstageError:  # what cannot be read may be mended by the change
         return registry
-    return Registry(registry.repo, registry.folder, identity, registry.now)
+    return Registry(registry.repo, registry.folder, identity, registry.clock)
 
 
 def _with_tip(registry: Registry, world: World) -> World:

@@ -16,7 +16,7 @@ from gitstage.git.creation import create
 from gitstage.identity import identity_of
 from gitstage.layout import ATTRIBUTES, CONFIGURATION, README
 from gitstage.operations.landing import Outcome, carry_out
-from gitstage.operations.registries import Registry, utc_now
+from gitstage.operations.registries import Clock, Registry, utc_now
 from gitstage.plans import Plan, Scene, Step
 
 ADOPTION = timedelta(days=30)
@@ -88,6 +88,7 @@ def run(
     ci: str | None = None,
     workflows: Workflows | None = None,
     dry_run: bool = False,
+    clock: Clock | None = None,
 ) -> Made:
     """Makes a registry in `folder` of the repository at `directory`, and a repository where there is none.
 
@@ -108,11 +109,11 @@ def run(
     files = registry_files(
         registry_id=str(uuid.uuid4()),
         trunk=_trunk(repo, head.branch.removeprefix("refs/heads/")),
-        today=utc_now().date(),
+        today=(clock or utc_now)().date(),
         ci=ci,
     )
     identity = identity_of(parse(files[CONFIGURATION]))
-    registry = Registry(repo, where, identity)
+    registry = Registry(repo, where, identity, clock or utc_now)
     beside = {} if workflows is None else workflows(where, identity.trunk)
     _refuse_to_overwrite(repo, head.commit, beside)
 

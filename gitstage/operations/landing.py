@@ -12,8 +12,8 @@ from gitstage.git import Checkout, GitError, LocalEdits, NoSuchRevision, RefMove
 from gitstage.layout import Layout, Slot, Thing
 from gitstage.ledger import Folded
 from gitstage.merges import merged
-from gitstage.operations.registries import Registry, open_registry, utc_now
-from gitstage.operations.tagging import Tagged, written
+from gitstage.operations.registries import Registry
+from gitstage.operations.tagging import Tagged, follow, written
 from gitstage.plans import Plan, Scene
 from gitstage.rules.fold import Step, World, continued, current_policy, layout_of
 
@@ -112,16 +112,11 @@ def carry_out(
         try:
             if push and registry.remote is not None:
                 bring_up_to_date(registry, models)
-                registry = _again(registry)
+                registry = registry.again()
             return _once(registry, planner, models, push=push, dry_run=dry_run, tags_itself=tags_itself)
         except RefMoved:
-            registry = _again(registry)
+            registry = registry.again()
     raise RefMoved(f"somebody else was first, {ATTEMPTS} times", hint="run the command again")
-
-
-def _again(registry: Registry) -> Registry:
-    """The same registry, asked anew."""
-    return Registry(registry.repo, registry.folder, registry.identity, max(registry.now, utc_now()))
 
 
 def bring_up_to_date(registry: Registry, models: Iterable[str]) -> None:
@@ -134,7 +129,7 @@ def bring_up_to_date(registry: Registry, models: Iterable[str]) -> None:
         _fetch_if_there(repo, remote, f"+{ledger}:refs/remotes/{remote}/{ledger.removeprefix('refs/heads/')}")
     else:
         _fetch_if_there(repo, remote, f"+{ledger}:{ledger}")
-    fresh = _again(registry)
+    fresh = registry.again()
     wanted = set(models) | _unjudged_models(fresh)
     prefix = identity.tag_ref("")
     if len(wanted) > MANY_MODELS:
@@ -174,8 +169,8 @@ def ground(registry: Registry, *, push: bool) -> Ground:
         )
     else:
         head, branch = here.commit, here.branch
-    folded, world = registry.folded(registry.tip)
     onto_trunk = pushes or (registry.lands_here and branch == trunk)
+    folded, world = registry.folded(registry.tip, lands=onto_trunk)
     return Ground(registry, head, branch, onto_trunk, pushes, folded, world)
 
 
@@ -214,7 +209,7 @@ def judged(place: Ground, plan: Plan) -> Report:
     if tip is not None and place.head is not None and not registry.repo.is_ancestor(tip, place.head):
         base = _merge_base(registry, tip, place.head)
         whole = merged(base, registry.repo.tree(tip), tree, _owned(registry))
-        tree, conflicts = whole.tree, whole.conflicts
+        tree, conflicts = replace(whole.tree, blobs=plan.blobs), whole.conflicts
     world = replace(place.world, may_adopt=any(step.action in ("adopt", "init") for step in plan.steps))
     after = continued(replace(place.folded, judgements=()), [Step("0" * 40, tree)], world)
     layout = layout_at(place)
@@ -369,7 +364,7 @@ def _push(place: Ground, moved: RefUpdate, tagged: Tagged | None, *, tags_itself
         repo.push(remote, {moved.ref: moved.new})
         tagged = None
     if tagged is not None:
-        repo.transact(tagged.updates, reason="gitstage: what was pushed")
+        follow(registry, tagged)
     _follow(repo, moved)
 
 
@@ -389,11 +384,6 @@ def _follow(repo: Repository, moved: RefUpdate) -> None:
     checkout.begin(moved.old, moved.new, paths)
     repo.transact([moved], reason="gitstage: what was pushed")
     checkout.finish()
-
-
-def reopened(registry: Registry) -> Registry:
-    """The registry, opened again after something has changed."""
-    return open_registry(str(registry.repo.work_tree or registry.repo.git_dir), folder=registry.folder or ".")
 
 
 def layout_at(place: Ground) -> Layout:

@@ -47,7 +47,8 @@ class TagPast:
         if slot not in self._claims:
             return ()
         if slot not in self._effects:
-            self._verify([slot])
+            # All that were read, and not this one alone: it is the trunk's history that takes time, once a question.
+            self.verify()
         return self._effects[slot]
 
     def current(self, slot: Slot) -> Effect | None:
@@ -89,8 +90,20 @@ class TagPast:
         self._take_in(tags, set(wanted))
 
     def verify(self) -> None:
-        """Finds out, in one go, which of the tags read so far count."""
-        self._verify([slot for slot in self._claims if slot not in self._effects])
+        """Finds out, in one go, which of the tags read so far count; the others are alarms."""
+        slots = [slot for slot in self._claims if slot not in self._effects]
+        claims = [(slot, effect, tag) for slot in slots for effect, tag in self._claims.get(slot, ())]
+        elsewhere = self._not_on_trunk([effect.commit for _, effect, _ in claims])
+        places = [(effect.commit, joined(self._folder, effect.slot.path)) for _, effect, _ in claims]
+        blobs = self._repo.blobs_at(places)
+        counted: dict[Slot, list[Effect]] = {slot: [] for slot in slots}
+        for (slot, effect, tag), blob in zip(claims, blobs, strict=True):
+            why = _why_false(effect, blob, elsewhere)
+            if why is None:
+                counted[slot].append(effect)
+            else:
+                self._alarms.append(Alarm(tag.ref, why))
+        self._effects.update({slot: tuple(found) for slot, found in counted.items()})
 
     def blocked(self, model: str) -> str | None:
         """Why git allows no tags below a model's name: a tag is called like it, or like its namespace."""
@@ -139,21 +152,6 @@ class TagPast:
                 claims.setdefault(slot, []).append((effect, tag))
         for slot, found in claims.items():
             self._claims[slot] = tuple(sorted(found, key=lambda pair: pair[0].number))
-
-    def _verify(self, slots: Sequence[Slot]) -> None:
-        """Finds out which claims are so; the others are alarms."""
-        claims = [(slot, effect, tag) for slot in slots for effect, tag in self._claims.get(slot, ())]
-        elsewhere = self._not_on_trunk([effect.commit for _, effect, _ in claims])
-        places = [(effect.commit, joined(self._folder, effect.slot.path)) for _, effect, _ in claims]
-        blobs = self._repo.blobs_at(places)
-        counted: dict[Slot, list[Effect]] = {slot: [] for slot in slots}
-        for (slot, effect, tag), blob in zip(claims, blobs, strict=True):
-            why = _why_false(effect, blob, elsewhere)
-            if why is None:
-                counted[slot].append(effect)
-            else:
-                self._alarms.append(Alarm(tag.ref, why))
-        self._effects.update({slot: tuple(found) for slot, found in counted.items()})
 
     def _is_plain(self, effect: Effect) -> bool:
         """Whether the trunk's tip holds what a claim says, and the claim's commit does."""

@@ -34,6 +34,9 @@ class NoRegistry(GitstageError):
     """There is no registry, or more than one and none was named."""
 
 
+Clock = Callable[[], datetime]
+
+
 def utc_now() -> datetime:
     """The moment of whoever judges: UTC, to the second, as it will stand in tags."""
     return datetime.now(UTC).replace(microsecond=0)
@@ -44,13 +47,23 @@ class Registry:
     """A registry in a repository, as it is at this moment; nothing in it is written to.
 
     `folder` is its path from the repository's root ("" is the root), `identity` what its gitstage.yaml says it is,
-    `now` the moment (UTC) at which everything is judged.
+    `now` the moment (UTC) at which everything is judged, by `clock`.
     """
 
     repo: Repository
     folder: str
     identity: Identity
-    now: datetime = field(default_factory=utc_now)
+    clock: Clock = utc_now
+    now: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.now = self.clock()
+
+    def again(self) -> Registry:
+        """The same registry, asked anew, and never at an earlier moment."""
+        fresh = Registry(self.repo, self.folder, self.identity, self.clock)
+        fresh.now = max(fresh.now, self.now)
+        return fresh
 
     @cached_property
     def remote(self) -> str | None:
@@ -158,7 +171,7 @@ class Registry:
         ledger = self.ledger_commit
         while ledger is not None:
             state = self._state_in(ledger)
-            if state.judged is None or state.judged == commit or self.repo.is_ancestor(state.judged, commit):
+            if state.judged is None or self._continues(state.judged, commit):
                 return state
             parents = self.repo.commits([ledger])[ledger].parents
             ledger = parents[0] if parents else None
@@ -233,11 +246,14 @@ class Registry:
                 low = middle + 1
         return low
 
-    def folded(self, commit: str | None, *, blocked: Callable[[str], str | None] | None = None) -> tuple[Folded, World]:
+    def folded(
+        self, commit: str | None, *, blocked: Callable[[str], str | None] | None = None, lands: bool = False
+    ) -> tuple[Folded, World]:
         """The state at `commit` on the trunk: the ledger's, brought up to it in memory, at `now`.
 
         `blocked` says why the tags of a model cannot be made. Raises TrunkRewritten where the trunk's tip does not
-        continue what was judged.
+        continue what was judged. `lands` says that what is folded will be written down: then a commit that was judged
+        and is not here is no clone that lags behind, but a trunk that was rewritten.
         """
         from dataclasses import replace
 
@@ -249,8 +265,8 @@ class Registry:
         self.refuse_shallow()
         state = self.state
         until = None
-        if state.judged is not None and not self.repo.is_ancestor(state.judged, commit):
-            if commit == self.tip and not self.repo.is_ancestor(commit, state.judged):
+        if state.judged is not None and not self._continues(state.judged, commit):
+            if commit == self.tip and self._was_rewritten(state.judged, commit, lands=lands):
                 raise TrunkRewritten(state.judged, commit)
             state = self.state_before(commit)
             until = state.clock
@@ -262,6 +278,16 @@ class Registry:
             world = replace(world, blocked=blocked)
         self._prefetch(state, steps)
         return fold(state, steps, world), world
+
+    def _continues(self, judged: str, commit: str) -> bool:
+        """Whether a commit has another, which need not be here, in its history."""
+        return judged == commit or not self.repo.unreachable([judged], commit)
+
+    def _was_rewritten(self, judged: str, tip: str, *, lands: bool) -> bool:
+        try:
+            return not self.repo.is_ancestor(tip, judged)
+        except GitError:  # the commit is not here
+            return lands
 
     def _prefetch(self, state: State, steps: list[Step]) -> None:
         """Reads the tags of all models that open things and steps speak of, in one go."""
@@ -314,7 +340,7 @@ def repository_at(path: str) -> Repository:
 
 
 def open_registry(
-    path: str = ".", *, folder: str | None = None, now: datetime | None = None, commit: str | None = None
+    path: str = ".", *, folder: str | None = None, clock: Clock | None = None, commit: str | None = None
 ) -> Registry:
     """The registry that a command is about. `folder` names it where a repository holds several.
 
@@ -326,10 +352,7 @@ def open_registry(
     found = folder.strip("/") if folder is not None else find_folder(repo, candidates)
     if found == ".":
         found = ""
-    registry = Registry(repo, found, settled_identity(repo, found, candidates))
-    if now is not None:
-        registry.now = now
-    return registry
+    return Registry(repo, found, settled_identity(repo, found, candidates), clock or utc_now)
 
 
 def settled_identity(repo: Repository, folder: str, commits: Sequence[str]) -> Identity:

@@ -9,10 +9,10 @@ from gitstage.errors import GitstageError
 from gitstage.findings import Judgement, Verdict
 from gitstage.git import RefMoved
 from gitstage.ledger import Effect, Folded, State
-from gitstage.operations.landing import ATTEMPTS, _again, bring_up_to_date
+from gitstage.operations.landing import ATTEMPTS, bring_up_to_date
 from gitstage.operations.past import Alarm
 from gitstage.operations.registries import Registry, TrunkRewritten
-from gitstage.operations.tagging import written
+from gitstage.operations.tagging import follow, written
 from gitstage.rules.fold import continued
 
 
@@ -49,11 +49,11 @@ def run(registry: Registry, *, dry_run: bool = False, rewritten: bool = False, r
     for _ in range(ATTEMPTS):
         if registry.remote is not None and not dry_run:
             bring_up_to_date(registry, ())
-            registry = _again(registry)
+            registry = registry.again()
         try:
             return _once(registry, dry_run=dry_run, rewritten=rewritten, reason=reason)
         except RefMoved:
-            registry = _again(registry)
+            registry = registry.again()
     raise RefMoved(f"somebody else was first, {ATTEMPTS} times", hint="run the command again")
 
 
@@ -82,7 +82,7 @@ def _once(registry: Registry, *, dry_run: bool, rewritten: bool, reason: str | N
     if tagged.ledger is not None:
         updates[registry.identity.ledger_ref] = tagged.ledger.new
     registry.repo.push(registry.remote, updates)
-    registry.repo.transact(tagged.updates, reason="gitstage tag")
+    follow(registry, tagged)
     return replace(outcome, pushed=True)
 
 
@@ -90,7 +90,7 @@ def _folded(registry: Registry, tip: str, *, rewritten: bool) -> tuple[Folded, s
     """What judging everything up to the tip comes to."""
     blocked = registry.past.blocked
     try:
-        folded, world = registry.folded(tip, blocked=blocked)
+        folded, world = registry.folded(tip, blocked=blocked, lands=True)
         return folded, None
     except TrunkRewritten as error:
         if not rewritten:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
-from gitstage.git import RefUpdate
+from gitstage.git import RefMoved, RefUpdate
 from gitstage.ledger import (
     LEDGER_FILE,
     Folded,
@@ -27,6 +28,14 @@ class Tagged:
     @property
     def updates(self) -> tuple[RefUpdate, ...]:
         return self.tags if self.ledger is None else (*self.tags, self.ledger)
+
+
+def follow(registry: Registry, tagged: Tagged) -> None:
+    """Moves this clone's own refs after what was pushed. What another process has moved meanwhile is left to a fetch."""
+    # Git itself moves what it tracks of the remote.
+    updates = [update for update in tagged.updates if not update.ref.startswith("refs/remotes/")]
+    with suppress(RefMoved):
+        registry.repo.transact(updates, reason="gitstage: what was pushed")
 
 
 def written(registry: Registry, folded: Folded, *, reason: str | None = None) -> Tagged:

@@ -34,7 +34,7 @@ def main() -> int:
         registries.utc_now = lambda: datetime.fromisoformat(moment).astimezone(UTC)
     code = run(arguments)
     if int(number) == 0:
-        print(f"calls {counted}", file=sys.stderr)
+        sys.stderr.write(f"calls {counted}\n")
     return code
 
 

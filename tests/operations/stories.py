@@ -33,7 +33,7 @@ class Story:
         """A new repository whose root is a registry. `policy` replaces texts of the gitstage.yaml that `init` writes."""
         create(path, branch="main").close()
         story = cls(path)
-        init.run(path)
+        init.run(path, clock=lambda: story.now)
         if policy:
             story.amend(policy)
         return story
@@ -41,7 +41,7 @@ class Story:
     # what a story is made of
 
     def registry(self) -> Registry:
-        return open_registry(str(self.path), folder=self.folder, now=self.now)
+        return open_registry(str(self.path), folder=self.folder, clock=lambda: self.now)
 
     def later(self, **length: float) -> Story:
         self.now += timedelta(**length)
@@ -157,7 +157,7 @@ class Team:
         """A team whose first member has made a registry and pushed it."""
         team = cls(folder)
         first = team.member("ada")
-        init.run(first.path)
+        init.run(first.path, clock=lambda: first.now)
         if policy:
             text = first.read("gitstage.yaml")
             for old, new in policy.items():
