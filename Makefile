@@ -14,7 +14,7 @@ empty :=
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-run demo test tests coverage lint format types fuzz bench docs schema lock build clean
+.PHONY: help install install-run demo test tests coverage lint format types fuzz bench docs pictures schema lock build clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -56,8 +56,11 @@ fuzz: install ## the property tests, ROUNDS times, each time with other examples
 bench: install ## the table of costs, with the floors measured in the same run
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-docs: install ## what is generated in docs/: the command reference, the pictures
-	@$(BIN)/python docs/generate.py
+docs: install ## what is generated in docs/: the command reference
+	@$(BIN)/python docs/reference/generate.py
+
+pictures: install ## the README's pictures, drawn from what the demo really says
+	@$(BIN)/python docs/pictures/draw.py
 
 schema: install-run ## the JSON Schemas of a manifest and of gitstage.yaml, into docs/reference/
 	@$(BIN)/gitstage schema manifest > docs/reference/manifest.schema.json

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from gitstage.changes import Entry, Overlay, Snapshot, below, joined
+from gitstage.changes import Entry, Nothing, Overlay, Snapshot, below, changes_between, joined
 from gitstage.errors import GitstageError
-from gitstage.findings import Judgement, Report, Verdict
+from gitstage.findings import Finding, Judgement, Report, Verdict
 from gitstage.git import Checkout, GitError, LocalEdits, NoSuchRevision, RefMoved, RefUpdate, Repository
 from gitstage.layout import Layout, Slot, Thing
 from gitstage.ledger import Folded
@@ -239,8 +240,6 @@ def _owned(registry: Registry) -> Callable[[str], bool]:
 
 def _edited(registry: Registry, head: str | None, plan: Plan) -> Snapshot:
     """The tree of the whole repository once the plan is carried out."""
-    from gitstage.changes import Nothing
-
     base: Snapshot = Nothing() if head is None else registry.repo.tree(head)
     return Overlay(base, in_repository(registry, plan), plan.blobs)
 
@@ -260,8 +259,6 @@ def report_of(
     head: str | None,
 ) -> Report:
     """The report on the things that a change touches; what else is open is named."""
-    from gitstage.findings import Finding
-
     names = {str(thing) for thing in things}
     judgements: list[Judgement] = [found for found in after.judgements if found.thing in names]
     for path in conflicts:
@@ -365,7 +362,9 @@ def _push(place: Ground, moved: RefUpdate, tagged: Tagged | None, *, tags_itself
         tagged = None
     if tagged is not None:
         follow(registry, tagged)
-    _follow(repo, moved)
+    # It has landed, whatever keeps this clone from following: it is planned no second time.
+    with suppress(GitError):
+        _follow(repo, moved)
 
 
 def _follow(repo: Repository, moved: RefUpdate) -> None:
@@ -376,8 +375,6 @@ def _follow(repo: Repository, moved: RefUpdate) -> None:
         repo.transact([moved], reason="gitstage: what was pushed")
         return
     checkout = Checkout(repo)
-    from gitstage.changes import changes_between
-
     paths = [change.path for change in changes_between(repo.tree(moved.old), repo.tree(moved.new))]
     if checkout.local_edits(paths, moved.old):
         return
