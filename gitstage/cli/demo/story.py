@@ -177,9 +177,22 @@ STORY = (
         "Archived is not deleted: manifest, artifact, evidence and hold stay, for audit, comparison and rollback.",
     ),
     Step(
-        "What served then, and what has happened since?",
+        "How a server reads what serves, and what served then",
         (
+            Command(CI, f"gitstage resolve {DIGITS}@production --field sha256", says=(SERVED,)),
+            Command(
+                CI,
+                f"gitstage pull {DIGITS}@production --to ../served",
+                says=(f"{DIGITS}@1.1.0 pulled and verified",),
+            ),
             Command(GRACE, f"gitstage resolve {DIGITS}@production --at {{then}}", says=("2.0.0",)),
+        ),
+        "Only what is in effect is delivered, and nothing is in place before every digest has been verified. For any "
+        "moment, tags answer, in any clone.",
+    ),
+    Step(
+        "Who, when and why",
+        (
             Command(
                 GRACE,
                 f"gitstage log {DIGITS}@production",
@@ -195,18 +208,6 @@ STORY = (
                 ),
             ),
         ),
-        "Answered from tags, for any moment, in any clone; who typed it is what Git knows anyway.",
-    ),
-    Step(
-        "How a server reads it",
-        (
-            Command(CI, f"gitstage resolve {DIGITS}@production --field sha256", says=(SERVED,)),
-            Command(
-                CI,
-                f"gitstage pull {DIGITS}@production --to ../served",
-                says=(f"{DIGITS}@1.1.0 pulled and verified",),
-            ),
-        ),
-        "Only what is in effect is delivered, and nothing is in place before every digest has been verified.",
+        "The log is made of tags, with what each rule had measured; who typed it is what Git knows anyway.",
     ),
 )

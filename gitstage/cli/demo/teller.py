@@ -158,7 +158,7 @@ class Teller:
         screen = _Screen(self._encoding, is_terminal=self._colour)
         with contextlib.chdir(self.where), contextlib.redirect_stdout(screen), contextlib.redirect_stderr(screen):
             ended = run(words)
-        return ended, screen.getvalue()
+        return ended, "\n".join(_as_it_stands(line) for line in screen.getvalue().split("\n"))
 
     def _compare(self, command: Command, told: Told) -> None:
         said = _gist(told.said)
@@ -182,6 +182,11 @@ class Teller:
 
     def _styled(self, text: str, *, bold: bool | None = None, fg: str | None = None) -> str:
         return click.style(text, bold=bold, fg=fg) if self._colour else text
+
+
+def _as_it_stands(line: str) -> str:
+    """A line as a terminal leaves it: progress writes over itself."""
+    return line.rstrip("\r").rpartition("\r")[2]
 
 
 def _gist(text: str) -> str:

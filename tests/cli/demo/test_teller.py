@@ -95,6 +95,19 @@ def test_our_own_commands_are_run_in_the_clone_by_whoever_types_them(teller: Tel
     assert audience.lines[-1].startswith("  ")
 
 
+def test_progress_that_writes_over_itself_is_shown_as_it_ends(
+    teller: Teller, audience: Audience, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def looked(*_: object) -> tuple[Check, ...]:
+        click.echo("\r50 %", nl=False)
+        click.echo("\r100 %\r")
+        return ()
+
+    monkeypatch.setattr("gitstage.operations.doctor.run", looked)
+    teller.type(Command("ada", "gitstage doctor"))
+    assert audience.lines == ["ada $ gitstage doctor", "  100 %"]
+
+
 def test_our_own_bug_is_not_a_step_of_the_story(teller: Teller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gitstage.operations.doctor.run", lambda *_: 1 // 0)
     with pytest.raises(NotAsTold, match="exit code 3"):
