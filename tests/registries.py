@@ -19,6 +19,7 @@ from gitstage.changes import (
     SUBMODULE,
     Change,
     Entry,
+    Nothing,
     Snapshot,
     below,
     blob_id,
@@ -149,6 +150,17 @@ def put(files: dict[str, Entry], path: str, entry: Entry | None) -> None:
     files[path] = entry
 
 
+def holds_back(registry: Snapshot, path: str) -> bool:
+    """Whether a hold at a path holds: one that cannot be read does."""
+    entry = registry.entry(path)
+    if entry is None or entry.mode != FILE:
+        return entry is not None
+    try:
+        return read_hold(registry.read(entry.oid)).state == "held"
+    except DocumentError:
+        return True
+
+
 # Documents.
 
 
@@ -229,11 +241,17 @@ class PastOf:
     def __init__(self, *effects: Effect) -> None:
         self._effects: dict[Slot, list[Effect]] = {}
         self._used: dict[Slot, int] = {}
+        self._in_order: list[Effect] = []
         self.take(effects)
 
     def take(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             self._effects.setdefault(effect.slot, []).append(effect)
+            self._in_order.append(effect)
+
+    def in_order(self) -> list[Effect]:
+        """Everything that took effect, one after the other."""
+        return list(self._in_order)
 
     def effects(self, slot: Slot) -> tuple[Effect, ...]:
         return tuple(self._effects.get(slot, ()))
@@ -247,7 +265,7 @@ class PastOf:
 
     def copy(self) -> PastOf:
         """The same past, that may go on otherwise."""
-        return PastOf(*self.all())
+        return PastOf(*self._in_order)
 
     def all(self) -> list[Effect]:
         return [effect for slot in sorted(self._effects, key=str) for effect in self._effects[slot]]
@@ -420,6 +438,7 @@ class Story:
         self.files: dict[str, Entry] = {}
         self.trees: dict[str, Tree] = {}
         self.line: list[str] = []
+        self.sees_tip = True
         self.state = State()
         self.past = PastOf()
         self.registered: list[Registered] = []
@@ -495,11 +514,12 @@ class Story:
 
     def rollback(self, model: str, stage: str = "production", to: str | None = None, *, hold_it: bool = True) -> Story:
         scene = self.scene(model)
-        held = {}
-        for version in scene.versions(model):
-            entry = scene.registry.entry(hold_path(model, version))
-            if entry is not None and read_hold(self.shelf.blobs[entry.oid]).state == "held":
-                held[version] = "held"
+        places = (scene.registry, scene.passed_records(model))
+        held = {
+            version: "held"
+            for version in scene.versions(model)
+            if any(holds_back(place, hold_path(model, version)) for place in places)
+        }
         holds = {version: hold(model, version) for version in scene.versions(model)} if hold_it else {}
         plan = plans.rollback(scene, Slot(model, stage), to=to, held=held, holds=holds, reason="it drifts")
         return self.carry_out(plan)
@@ -585,12 +605,12 @@ class Story:
         return self.tag()
 
     def world(self) -> World:
-        tip = self.trees[self.line[-1]] if self.line else tree({}, self.shelf)
+        seen = self.sees_tip and bool(self.line)
         return World(
             trees=self.trees.__getitem__,
             past=self.past,
             folder=self.folder,
-            tip=below(tip, self.folder),
+            tip=below(self.trees[self.line[-1]], self.folder) if seen else Nothing(),
             now=self.now,
             policies=self.known_policies,
             manifests=self.known_manifests,
@@ -604,6 +624,14 @@ class Story:
         branch.state, branch.past = self.state, self.past
         branch.known_policies, branch.known_manifests = self.known_policies, self.known_manifests
         return branch
+
+    def elsewhere(self) -> Story:
+        """The same story, that may go on otherwise."""
+        other = self.fork()
+        other.trees, other.past = dict(self.trees), self.past.copy()
+        other.sees_tip, other.last = self.sees_tip, self.last
+        other.registered, other.policies = list(self.registered), list(self.policies)
+        return other
 
     def merge(self, branch: Story) -> tuple[str, ...]:
         """Merges a branch into the trunk's files, from its last common commit: the conflicts."""

@@ -13,7 +13,7 @@ from gitstage.changes import EXECUTABLE, FILE, Entry, blob_id, files
 from gitstage.findings import Verdict
 from gitstage.layout import thing_named
 from gitstage.merges import merged
-from tests.histories import Hand, a_policy, legal_change
+from tests.histories import Hand, a_policy, in_use, legal_change
 from tests.registries import Content, Shelf, Story, Tree, tree
 
 Files = Mapping[str, Content]
@@ -145,10 +145,7 @@ def git(tmp_path_factory: pytest.TempPathFactory) -> Git:
 
 def a_registry_in_use(hand: Hand) -> Story:
     """A history of legal changes, all of which took effect."""
-    story = Story(a_policy())
-    for model in ("m", "n"):
-        story.register(model, "1.0.0").stage(model, "1.0.0").land()
-        story.promote(model, "1.0.0", "canary").land()
+    story = in_use(Story(a_policy()))
     for _ in range(6):
         story.files = legal_change(story, hand, 1).files
         story.land()
