@@ -515,12 +515,16 @@ class Story:
     def rollback(self, model: str, stage: str = "production", to: str | None = None, *, hold_it: bool = True) -> Story:
         scene = self.scene(model)
         places = (scene.registry, scene.passed_records(model))
+        versions = {
+            *scene.versions(model),
+            *(found.after for found in self.past.effects(Slot(model, stage)) if found.after),
+        }
         held = {
             version: "held"
-            for version in scene.versions(model)
+            for version in versions
             if any(holds_back(place, hold_path(model, version)) for place in places)
         }
-        holds = {version: hold(model, version) for version in scene.versions(model)} if hold_it else {}
+        holds = {version: hold(model, version) for version in versions} if hold_it else {}
         plan = plans.rollback(scene, Slot(model, stage), to=to, held=held, holds=holds, reason="it drifts")
         return self.carry_out(plan)
 
