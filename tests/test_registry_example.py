@@ -64,7 +64,7 @@ def registry(clone: Path) -> Iterator[Open]:
     with ExitStack() as opened:
 
         def open_at(now: datetime = NOW) -> Registry:
-            found = open_registry(str(clone), folder="registry.example", now=now)
+            found = open_registry(str(clone), folder="registry.example", clock=lambda: now)
             opened.enter_context(found.repo)
             return found
 

@@ -55,7 +55,7 @@ class Team:
 
     @property
     def registry(self) -> Registry:
-        return open_registry(str(self.root), folder=FOLDER, now=self.now)
+        return open_registry(str(self.root), folder=FOLDER, clock=lambda: self.now)
 
     def wait(self, length: timedelta) -> None:
         self.now += length

@@ -98,7 +98,8 @@ def drawn(lines: Iterable[str], title: str, name: str) -> str:
         console = Console(width=WIDTH, record=True, file=nowhere, force_terminal=True, color_system="truecolor")
         for line in lines:
             console.print(Text.from_ansi(line), soft_wrap=True)
-        return console.export_svg(title=title, theme=THEME, code_format=FORM, unique_id=f"gitstage-{name}")
+        svg = console.export_svg(title=title, theme=THEME, code_format=FORM, unique_id=f"gitstage-{name}")
+    return "".join(f"{line.rstrip()}\n" for line in svg.splitlines())
 
 
 def with_whole_report(story: Sequence[Step]) -> list[Step]:
