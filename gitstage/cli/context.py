@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -130,19 +128,3 @@ def _scalar(value: str) -> str | int | float | bool:
         return int(value) if value.lstrip("-").isdigit() else float(value)
     except ValueError:
         return value
-
-
-def coloured(stream: object = None) -> bool:
-    """Whether to colour: only on a terminal, never with NO_COLOR."""
-    out = stream if stream is not None else sys.stdout
-    return bool(getattr(out, "isatty", lambda: False)()) and not os.environ.get("NO_COLOR")
-
-
-def ascii_only() -> bool:
-    """Whether stdout cannot show more than ASCII."""
-    return (getattr(sys.stdout, "encoding", "") or "").lower().replace("-", "") not in ("utf8", "utf8sig")
-
-
-def utc(moment: datetime) -> str:
-    """A moment as people read it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

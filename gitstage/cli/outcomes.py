@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from gitstage.cli.context import ascii_only, coloured
+from gitstage.cli.output import ascii_only, coloured, print_json
 from gitstage.findings import Verdict
 from gitstage.operations.landing import Outcome
 from gitstage.sinks import terminal
@@ -15,7 +13,7 @@ from gitstage.sinks import terminal
 def tell(outcome: Outcome, *, as_json: bool) -> int:
     """Prints an outcome, and gives the command's exit code."""
     if as_json:
-        click.echo(json.dumps(document(outcome), indent=2, ensure_ascii=True))
+        print_json(document(outcome))
         return outcome.exit_code
     for note in outcome.notes:
         click.echo(f"note: {terminal(note)}", err=True)
@@ -62,5 +60,5 @@ def document(outcome: Outcome) -> dict[str, object]:
         "tags": list(outcome.tags),
         "notes": list(outcome.notes),
         "exit_code": outcome.exit_code,
-        "report": json.loads(as_json.render(outcome.report)),
+        "report": as_json.document(outcome.report),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gitstage.cli.completing import complete_reference, complete_stage
 from gitstage.cli.context import Context, changing, pass_context
 
 
@@ -14,8 +15,8 @@ Example:
   gitstage adopt fraud-detector@3.2.0 --stage production
 """
 )
-@click.argument("what", metavar="MODEL@VERSION")
-@click.option("--stage", required=True, metavar="STAGE", help="Where it serves.")
+@click.argument("what", shell_complete=complete_reference, metavar="MODEL@VERSION")
+@click.option("--stage", required=True, metavar="STAGE", shell_complete=complete_stage, help="Where it serves.")
 @changing
 @pass_context
 def command(context: Context, what: str, stage: str, push: bool, dry_run: bool, as_json: bool) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gitstage.cli.completing import complete_reference
 from gitstage.cli.context import Context, changing, pass_context, reason_option
 
 
@@ -14,7 +15,7 @@ Examples:
   gitstage archive fraud-detector@1.3.0 --reason 'never good enough'         a version in no slot
 """
 )
-@click.argument("what", metavar="MODEL@STAGE|MODEL@VERSION")
+@click.argument("what", shell_complete=complete_reference, metavar="MODEL@STAGE|MODEL@VERSION")
 @reason_option(required=True)
 @changing
 @pass_context

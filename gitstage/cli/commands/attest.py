@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gitstage.cli.completing import complete_reference
 from gitstage.cli.context import Context, changing, numbers, pass_context
 
 
@@ -15,7 +16,7 @@ Example:
   gitstage attest fraud-detector@1.1.0 --type test-result --name load-test --result passed --metric latency_p99_ms=12.5
 """
 )
-@click.argument("what", metavar="MODEL@VERSION")
+@click.argument("what", shell_complete=complete_reference, metavar="MODEL@VERSION")
 @click.option("--type", "kind", default="test-result", show_default=True, metavar="TYPE", help="The kind of statement.")
 @click.option("--name", required=True, metavar="NAME", help="What was tested, as the gate calls it.")
 @click.option("--result", required=True, type=click.Choice(["passed", "warned", "failed"]))

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from gitstage.cli.context import Context, ascii_only, coloured, pass_context
+from gitstage.cli.context import Context, pass_context
+from gitstage.cli.output import ascii_only, coloured
 
-FORMATS = ("text", "json", "github", "markdown")
+NAMES = ("text", "json", "github", "markdown")
 
 
 @click.command(
@@ -20,7 +21,7 @@ Examples:
 )
 @click.option("--base", metavar="REVISION", help="What the change goes into; the trunk unless given.")
 @click.option("--head", metavar="REVISION", help="The change; HEAD unless given.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(NAMES), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write there instead.")
 @pass_context
@@ -30,23 +31,23 @@ def command(context: Context, base: str | None, head: str | None, form: str, as_
     The policy, the people and what is in effect are those of the base: a change cannot loosen its own judge.
     Exit codes: 0 passed, 1 refused, 4 only pending, 2 could not answer.
     """
-    import importlib
-
     from gitstage.operations import check
+    from gitstage.reports import FORMATS
 
     registry = context.registry(revision=head)  # it may be the first to have one
     report = check.run(registry, base=base, head=head)
-    name = "as_json" if as_json or form == "json" else form
-    render = importlib.import_module(f"gitstage.reports.{name}").render
+    name = "json" if as_json else form
     if name == "text":
-        rendered = render(report, colour=output is None and coloured(), ascii_only=output is None and ascii_only())
+        from gitstage.reports import text
+
+        rendered = text.render(report, colour=output is None and coloured(), ascii_only=output is None and ascii_only())
     else:
-        rendered = render(report)
+        rendered = FORMATS[name](report)
     if output is not None:
         output.write_text(rendered, encoding="utf-8")
     else:
         click.echo(rendered.rstrip("\n"))
-    if name != "as_json":
+    if name != "json":
         from gitstage.sinks import terminal
 
         for line in report.elsewhere:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from gitstage.cli.context import Context, coloured, pass_context
+from gitstage.cli.context import Context, pass_context
+from gitstage.cli.output import coloured
 
 
 @click.command(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from gitstage.cli.context import Context, at_options, coloured, json_option, pass_context
+from gitstage.cli.completing import complete_reference
+from gitstage.cli.context import Context, at_options, json_option, pass_context
+from gitstage.cli.output import print_json, print_table
 
 
 @click.command(
@@ -16,8 +16,8 @@ Examples:
   gitstage diff fraud-detector@1.0.0 fraud-detector@1.1.0 --all
 """
 )
-@click.argument("before", metavar="REF")
-@click.argument("after", metavar="REF")
+@click.argument("before", shell_complete=complete_reference, metavar="REF")
+@click.argument("after", shell_complete=complete_reference, metavar="REF")
 @click.option("--all", "everything", is_flag=True, help="Show what is the same, too.")
 @at_options
 @json_option
@@ -46,9 +46,8 @@ def command(
                 for row in found.rows
             ],
         }
-        click.echo(json.dumps(document, indent=2, ensure_ascii=True))
+        print_json(document)
         return
-    from gitstage.cli.drawing import table
 
     rows = [
         [row.group, row.name, _text(row.before), _text(row.after), _rise(row.rise)]
@@ -57,7 +56,7 @@ def command(
     ]
     titles = [f"{side.model}@{side.version}" for side in (found.before, found.after)]
     if rows:
-        click.echo(table(["", "", *titles, ""], _grouped(rows), colour=coloured()).rstrip("\n"))
+        print_table(["", "", *titles, ""], _grouped(rows))
     else:
         click.echo("they say the same")
 

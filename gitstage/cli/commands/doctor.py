@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from gitstage.cli.context import Context, ascii_only, pass_context
+from gitstage.cli.context import Context, pass_context
+from gitstage.cli.output import ascii_only
 
 
 @click.command(

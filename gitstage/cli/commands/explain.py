@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from gitstage.cli.context import Context, ascii_only, coloured, json_option, pass_context
+from gitstage.cli.completing import complete_reference, complete_stage
+from gitstage.cli.context import Context, json_option, pass_context
+from gitstage.cli.output import ascii_only, coloured, print_json
 
 
 @click.command(
@@ -15,8 +15,8 @@ Example:
   gitstage explain fraud-detector@1.1.0 --to production
 """
 )
-@click.argument("what", metavar="MODEL@VERSION")
-@click.option("--to", "stage", required=True, metavar="STAGE")
+@click.argument("what", shell_complete=complete_reference, metavar="MODEL@VERSION")
+@click.option("--to", "stage", required=True, metavar="STAGE", shell_complete=complete_stage)
 @json_option
 @pass_context
 def command(context: Context, what: str, stage: str, as_json: bool) -> int:
@@ -29,7 +29,7 @@ def command(context: Context, what: str, stage: str, as_json: bool) -> int:
 
     outcome = promote.run(context.registry(), [what], to=[stage], dry_run=True)
     if as_json:
-        click.echo(json.dumps(document(outcome), indent=2, ensure_ascii=True))
+        print_json(document(outcome))
     else:
         from gitstage.reports import text
 

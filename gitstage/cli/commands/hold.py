@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gitstage.cli.completing import complete_reference
 from gitstage.cli.context import Context, changing, pass_context, reason_option
 
 
@@ -13,7 +14,7 @@ Example:
   gitstage hold fraud-detector@1.2.0 --reason 'leaks a feature'
 """
 )
-@click.argument("what", metavar="MODEL@VERSION")
+@click.argument("what", shell_complete=complete_reference, metavar="MODEL@VERSION")
 @reason_option(required=True)
 @changing
 @pass_context

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from gitstage.cli.context import Context, coloured, json_option, pass_context
+from gitstage.cli.completing import complete_reference
+from gitstage.cli.context import Context, json_option, pass_context
+from gitstage.cli.output import print_json, print_table
 
 
 @click.command(
@@ -16,7 +16,7 @@ Examples:
   gitstage log fraud-detector@production
 """
 )
-@click.argument("what", metavar="MODEL[@STAGE]")
+@click.argument("what", shell_complete=complete_reference, metavar="MODEL[@STAGE]")
 @click.option("--at", metavar="WHEN", help="Only what had taken effect then: a moment, a date, a commit or a tag.")
 @json_option
 @pass_context
@@ -26,9 +26,8 @@ def command(context: Context, what: str, at: str | None, as_json: bool) -> None:
 
     found = log.run(context.registry(), what, at=at)
     if as_json:
-        click.echo(json.dumps(document(found), indent=2, ensure_ascii=True))
+        print_json(document(found))
         return
-    from gitstage.cli.drawing import table
     from gitstage.sinks import terminal
 
     rows = [
@@ -44,9 +43,7 @@ def command(context: Context, what: str, at: str | None, as_json: bool) -> None:
         for effect in found.effects
     ]
     if rows:
-        click.echo(
-            table(["when", "stage", "what", "version", "commit", "tag", "why"], rows, colour=coloured()).rstrip("\n")
-        )
+        print_table(["when", "stage", "what", "version", "commit", "tag", "why"], rows)
     else:
         click.echo(f"nothing of {terminal(found.model)} has taken effect")
     for alarm in found.alarms:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gitstage.cli.completing import complete_reference, complete_stage
 from gitstage.cli.context import Context, changing, pass_context, reason_option
 
 
@@ -15,8 +16,18 @@ Examples:
   gitstage promote 'risk/*' --to production --push     all of them in one commit, or none
 """
 )
-@click.argument("references", nargs=-1, required=True, metavar="MODEL[@VERSION|@STAGE]…")
-@click.option("--to", "stages", multiple=True, required=True, metavar="STAGE", help="The stage; may be given again.")
+@click.argument(
+    "references", shell_complete=complete_reference, nargs=-1, required=True, metavar="MODEL[@VERSION|@STAGE]…"
+)
+@click.option(
+    "--to",
+    "stages",
+    multiple=True,
+    required=True,
+    metavar="STAGE",
+    shell_complete=complete_stage,
+    help="The stage; may be given again.",
+)
 @reason_option(required=False)
 @changing
 @pass_context

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
+from gitstage.cli.completing import complete_reference
 from gitstage.cli.context import Context, at_options, json_option, pass_context
+from gitstage.cli.output import print_json
 
 
 @click.command(
@@ -17,7 +18,7 @@ Example:
   gitstage pull fraud-detector@production --to /srv/models/fraud-detector
 """
 )
-@click.argument("reference", metavar="REF")
+@click.argument("reference", shell_complete=complete_reference, metavar="REF")
 @click.option("--to", "folder", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
 @click.option("--allow-private", is_flag=True, help="Follow redirects to private and loopback addresses.")
 @at_options
@@ -63,7 +64,7 @@ def command(
             "files": [{"path": path, "size": size} for path, size in pulled.files],
             "unchanged": pulled.unchanged,
         }
-        click.echo(json.dumps(document, indent=2, ensure_ascii=True))
+        print_json(document)
         return
     if registry.is_behind:
         click.echo("note: commits on the trunk are not judged yet: gitstage tag", err=True)

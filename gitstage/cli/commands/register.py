@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gitstage.cli.completing import complete_reference, complete_stage
 from gitstage.cli.context import Context, changing, numbers, pairs, pass_context, scalars
 
 
@@ -16,7 +17,7 @@ Examples:
   gitstage register fraud-detector@next --artifact model.onnx=s3://acme/fraud/1.1.0.onnx --to staging
 """
 )
-@click.argument("what", metavar="MODEL@VERSION|MODEL@next")
+@click.argument("what", shell_complete=complete_reference, metavar="MODEL@VERSION|MODEL@next")
 @click.option(
     "--artifact",
     "artifacts",
@@ -36,7 +37,7 @@ Examples:
 @click.option("--commit", metavar="ID", help="The code's commit.")
 @click.option("--run", "run_url", metavar="URL", help="The training run; registering one run twice is once.")
 @click.option("--description", metavar="TEXT")
-@click.option("--to", metavar="STAGE", help="Promote it into a stage at once.")
+@click.option("--to", metavar="STAGE", shell_complete=complete_stage, help="Promote it into a stage at once.")
 @changing
 @pass_context
 def command(

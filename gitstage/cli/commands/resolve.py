@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from gitstage.cli.completing import complete_reference
 from gitstage.cli.context import Context, at_options, json_option, pass_context
+from gitstage.cli.output import print_json
 
 
 @click.command(
@@ -17,7 +17,7 @@ Examples:
   gitstage resolve fraud-detector@production --at 2026-07-15T14:00Z --json
 """
 )
-@click.argument("reference", metavar="MODEL@VERSION|STAGE[~N]|latest")
+@click.argument("reference", shell_complete=complete_reference, metavar="MODEL@VERSION|STAGE[~N]|latest")
 @click.option("--field", metavar="F", help="Print this instead: uri, sha256, tag, commit, moment, metrics.NAME, …")
 @at_options
 @json_option
@@ -28,7 +28,7 @@ def command(context: Context, reference: str, field: str | None, at: str | None,
 
     resolved = resolve.run(context.registry(), reference, at=at, declared=declared)
     if as_json:
-        click.echo(json.dumps(resolved.document(), indent=2, ensure_ascii=True))
+        print_json(resolved.document())
     else:
         from gitstage.sinks import terminal
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gitstage.cli.completing import complete_reference
 from gitstage.cli.context import Context, changing, pass_context, reason_option
 
 
@@ -15,7 +16,7 @@ Examples:
   gitstage rollback --change fraud-detector/production/3 --reason '…'
 """
 )
-@click.argument("slot", required=False, metavar="[MODEL@STAGE]")
+@click.argument("slot", shell_complete=complete_reference, required=False, metavar="[MODEL@STAGE]")
 @click.option("--to", "version", metavar="VERSION", help="An earlier version of this slot; the latest unless given.")
 @click.option("--change", metavar="TAG", help="Roll back everything that the commit of this promotion's tag changed.")
 @click.option("--no-hold", is_flag=True, help="Put no hold on what goes out.")

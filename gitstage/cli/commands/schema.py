@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+
+from gitstage.cli.output import print_json
 
 
 @click.command(
@@ -20,4 +20,4 @@ def command(what: str) -> None:
         from gitstage.manifest import manifest_schema as schema
     else:
         from gitstage.policy import policy_schema as schema
-    click.echo(json.dumps(schema(), indent=2, ensure_ascii=True))
+    print_json(schema())

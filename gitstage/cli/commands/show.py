@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
-from gitstage.cli.context import Context, at_options, coloured, json_option, pass_context
+from gitstage.cli.completing import complete_reference
+from gitstage.cli.context import Context, at_options, json_option, pass_context
+from gitstage.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from gitstage.operations.show import Shown
@@ -20,7 +21,7 @@ Examples:
   gitstage show fraud-detector@1.1.0 --json
 """
 )
-@click.argument("reference", metavar="REF")
+@click.argument("reference", shell_complete=complete_reference, metavar="REF")
 @at_options
 @json_option
 @pass_context
@@ -30,13 +31,13 @@ def command(context: Context, reference: str, at: str | None, declared: bool, as
 
     found = show.run(context.registry(), reference, at=at, declared=declared)
     if as_json:
-        click.echo(json.dumps(document(found), indent=2, ensure_ascii=True))
+        print_json(document(found))
         return
     _print(found)
 
 
 def _print(found: Shown) -> None:
-    from gitstage.cli.drawing import size, table
+    from gitstage.cli.drawing import size
     from gitstage.sinks import terminal
 
     manifest, resolved = found.manifest, found.resolved
@@ -52,14 +53,14 @@ def _print(found: Shown) -> None:
         rows = [[name, str(value)] for name, value in manifest.get(group, {}).items()]
         if rows:
             click.echo("")
-            click.echo(table([group, ""], rows, colour=coloured()).rstrip("\n"))
+            print_table([group, ""], rows)
     artifacts = [
         [artifact["path"], size(artifact["size"]), artifact["sha256"][:12] + "…", artifact["uri"]]
         for artifact in manifest.get("artifacts", [])
     ]
     if artifacts:
         click.echo("")
-        click.echo(table(["artifact", "size", "sha256", "uri"], artifacts, colour=coloured()).rstrip("\n"))
+        print_table(["artifact", "size", "sha256", "uri"], artifacts)
     evidence = [
         [item.name, str(item.number), item.result or "–", item.made or "–", _metrics(item.metrics)]
         for item in found.evidence
@@ -67,14 +68,14 @@ def _print(found: Shown) -> None:
     if evidence:
         click.echo("")
         headers = ["evidence", "no.", "result", "made", "measured"]
-        click.echo(table(headers, evidence, colour=coloured()).rstrip("\n"))
+        print_table(headers, evidence)
     effects = [
         [f"{effect.moment:%Y-%m-%d %H:%M} UTC", effect.slot.stage, effect.action, effect.name]
         for effect in found.effects
     ]
     if effects:
         click.echo("")
-        click.echo(table(["when", "stage", "what", "tag"], effects, colour=coloured()).rstrip("\n"))
+        print_table(["when", "stage", "what", "tag"], effects)
 
 
 def _metrics(metrics: object) -> str:

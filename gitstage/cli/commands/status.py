@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
-from gitstage.cli.context import Context, at_options, coloured, json_option, pass_context
+from gitstage.cli.completing import complete_reference
+from gitstage.cli.context import Context, at_options, json_option, pass_context
+from gitstage.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from gitstage.ledger import Open
@@ -24,7 +25,7 @@ Examples:
   gitstage status --at 2026-07-15T14:00Z
 """
 )
-@click.argument("model", required=False)
+@click.argument("model", shell_complete=complete_reference, required=False)
 @at_options
 @json_option
 @pass_context
@@ -34,13 +35,12 @@ def command(context: Context, model: str | None, at: str | None, declared: bool,
 
     found = status.run(context.registry(), model, at=at, declared=declared)
     if as_json:
-        click.echo(json.dumps(document(found), indent=2, ensure_ascii=True))
+        print_json(document(found))
         return
     _print(found, detailed=model is not None)
 
 
 def _print(found: Status, *, detailed: bool) -> None:
-    from gitstage.cli.drawing import table
     from gitstage.sinks import terminal
 
     if not found.models:
@@ -50,7 +50,7 @@ def _print(found: Status, *, detailed: bool) -> None:
     else:
         headers = ["model", *found.stages, "archived"]
         rows = [_row(model, found.stages) for model in found.models]
-        click.echo(table(headers, rows, colour=coloured()).rstrip("\n"))
+        print_table(headers, rows)
         for model in found.models:
             for line in _why(model):
                 click.echo(line)
@@ -94,7 +94,6 @@ def _reason(waiting: Open) -> str:
 
 
 def _print_model(model: ModelStatus) -> None:
-    from gitstage.cli.drawing import table
     from gitstage.layout import version_key
     from gitstage.sinks import terminal
 
@@ -104,7 +103,7 @@ def _print_model(model: ModelStatus) -> None:
         since = f"{effect.moment:%Y-%m-%d %H:%M} UTC" if effect is not None and effect.after else ""
         rows.append([stage, _cell(cell), since, effect.name if effect is not None else ""])
     click.echo(terminal(model.model))
-    click.echo(table(["stage", "in effect", "since", "tag"], rows, colour=coloured()).rstrip("\n"))
+    print_table(["stage", "in effect", "since", "tag"], rows)
     versions = ", ".join(sorted(model.versions, key=version_key, reverse=True))
     click.echo(f"versions  {terminal(versions) or EMPTY}")
     click.echo(f"archived  {terminal(', '.join(sorted(model.archived, key=version_key, reverse=True))) or EMPTY}")

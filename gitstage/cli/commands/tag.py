@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from gitstage.cli.context import Context, dry_run_option, json_option, pass_context, reason_option
+from gitstage.cli.output import print_json
 
 
 @click.command(
@@ -33,7 +32,7 @@ def command(context: Context, rewritten: bool, reason: str | None, dry_run: bool
     registry = context.registry()
     outcome = tag.run(registry, dry_run=dry_run, rewritten=rewritten, reason=reason)
     if as_json:
-        click.echo(json.dumps(document(outcome), indent=2, ensure_ascii=True))
+        print_json(document(outcome))
         return outcome.exit_code
     for note in outcome.notes:
         click.echo(f"note: {terminal(note)}", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gitstage.cli.completing import complete_reference
 from gitstage.cli.context import Context, changing, pass_context
 
 
@@ -15,7 +16,7 @@ Examples:
   gitstage withdraw --policy
 """
 )
-@click.argument("what", required=False, metavar="[MODEL[@STAGE]]")
+@click.argument("what", shell_complete=complete_reference, required=False, metavar="[MODEL[@STAGE]]")
 @click.option("--policy", is_flag=True, help="Put back gitstage.yaml and what else is no model's.")
 @changing
 @pass_context
