@@ -73,21 +73,18 @@ def _patterns(prefixes: Sequence[str]) -> Sequence[str]:
 def tags(processes: Processes, store: ObjectStore, prefixes: Sequence[str]) -> list[Tag]:
     """The tags below `prefixes`, in the order of their names."""
     refs = listed(processes, prefixes)
-    annotated = store.read_many(oid for oid, kind in refs.values() if kind == "tag")
-    found, nested = [], []
+    found = {name: Tag(name, oid, kind, oid, "", None) for name, (oid, kind) in refs.items() if kind != "tag"}
+    named: dict[str, list[str]] = {}
     for name, (oid, kind) in refs.items():
-        if kind != "tag":
-            found.append(Tag(name, oid, kind, oid, "", None))
-            continue
-        if oid not in annotated:
-            raise GitError(f"tag object {oid} of {name} is missing", hint=FSCK)
-        tag, target_kind = parsed_tag(name, oid, annotated[oid].data)
-        if target_kind == "tag":
-            nested.append(len(found))
-        found.append(tag)
-    for at in nested:
-        found[at] = found[at]._replace(target=peeled(store, found[at].target))
-    return found
+        if kind == "tag":
+            named.setdefault(oid, []).append(name)
+    for oid, read in store.each(list(named)):
+        for name in named.pop(oid):
+            tag, target_kind = parsed_tag(name, oid, read.data)
+            found[name] = tag if target_kind != "tag" else tag._replace(target=peeled(store, tag.target))
+    for oid, names in named.items():
+        raise GitError(f"tag object {oid} of {names[0]} is missing", hint=FSCK)
+    return [found[name] for name in refs]
 
 
 def peeled(store: ObjectStore, oid: str) -> str:

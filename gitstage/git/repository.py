@@ -204,11 +204,11 @@ class Repository:
     def commits(self, ids: Iterable[str]) -> dict[str, Commit]:
         """Commits by id, read together. One that is not there, or is no commit, raises NoSuchRevision."""
         wanted = list(dict.fromkeys(ids))
-        found = self._store.read_many(wanted)
+        found = {oid: parsed_commit(oid, read.data) for oid, read in self._store.each(wanted) if read.kind == "commit"}
         for oid in wanted:
-            if oid not in found or found[oid].kind != "commit":
+            if oid not in found:
                 raise NoSuchRevision(f"there is no commit {oid!r}")
-        return {oid: parsed_commit(oid, found[oid].data) for oid in wanted}
+        return {oid: found[oid] for oid in wanted}
 
     def first_parents(self, after: str | None, to: str) -> list[str]:
         """The commits on the first-parent line of `to` that are not on that of `after` (None: all), oldest first."""

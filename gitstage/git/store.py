@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 from gitstage.git.environment import Purpose
 from gitstage.git.errors import GitError, NoSuchRevision
-from gitstage.git.objects import FSCK, Object, encoded, is_object_id, object_id, pack
+from gitstage.git.objects import FSCK, PACK_TYPES, Object, encoded, is_object_id, object_id, pack
 from gitstage.git.process import Processes, cleaned
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ Found = TypeVar("Found")
 # Requests that are sent before their answers are read. They fit a pipe of 16 KiB, so neither side waits for the other.
 AHEAD = 8192
 NO_NAME = "0" * 40
+KINDS = {kind.encode(): kind for kind in PACK_TYPES}
+SOME = 4096
 # As many objects as git itself unpacks when they are pushed (receive.unpackLimit); more of them stay a pack.
 LOOSE_LIMIT = 100
 
@@ -40,20 +42,18 @@ class Reader:
 
     def headers(self, names: Sequence[str]) -> Iterator[Header | None]:
         """What each name (an id, or any revision on one line) stands for, in their order; None for nothing."""
-        for header, _ in self._asked(b"info", names):
-            yield header
+        return self._asked(b"info", names, _header)
 
-    def contents(self, names: Sequence[str]) -> Iterator[tuple[Header, bytes] | None]:
-        """Each object with its bytes, in the order of their names; None where there is none."""
-        for header, data in self._asked(b"contents", names):
-            yield None if header is None else (header, data)
+    def contents(self, names: Sequence[str]) -> Iterator[tuple[str, Object] | None]:
+        """Each object with its id, in the order of their names; None where there is none."""
+        return self._asked(b"contents", names, _object)
 
     def close(self) -> None:
         """End the process. The next question starts another one."""
         if self._process is not None:
             self._last_words(self._process)
 
-    def _asked(self, command: bytes, names: Sequence[str]) -> Iterator[tuple[Header | None, bytes]]:
+    def _asked(self, command: bytes, names: Sequence[str], answer: Callable[[IO[bytes]], Found]) -> Iterator[Found]:
         # A name of two lines would be two questions, and every later answer be taken for the one before it.
         asked = (NO_NAME if "\n" in name or not name else name for name in names)
         lines = [b"%s %s\n" % (command, encoded(name)) for name in asked]
@@ -63,10 +63,10 @@ class Reader:
             while end < len(lines) and size + len(lines[end]) <= AHEAD:
                 size += len(lines[end])
                 end += 1
-            yield from self._answers(lines[at:end], with_contents=command == b"contents")
+            yield from self._answers(lines[at:end], answer)
             at = end
 
-    def _answers(self, requests: Sequence[bytes], *, with_contents: bool) -> list[tuple[Header | None, bytes]]:
+    def _answers(self, requests: Sequence[bytes], answer: Callable[[IO[bytes]], Found]) -> list[Found]:
         if self._process is None:
             self._process = self._processes.keep("cat-file", "--batch-command")
             os.set_blocking(self._process.stderr.fileno(), False)
@@ -74,7 +74,7 @@ class Reader:
         try:
             process.stdin.write(b"".join(requests))
             process.stdin.flush()
-            answers = [_answer(process.stdout, with_contents=with_contents) for _ in requests]
+            answers = [answer(process.stdout) for _ in requests]
         except (BrokenPipeError, EOFError):
             raise GitError(self._last_words(process) or "git cat-file ended unexpectedly", hint=FSCK) from None
         except BaseException:
@@ -82,9 +82,9 @@ class Reader:
             self._process = None
             raise
         # What git says beside an answer waits in a pipe that must not fill up.
-        said = cleaned(process.stderr.read() or b"")
-        if said and any(header is None for header, _ in answers):
-            raise GitError(said)
+        said = process.stderr.read()
+        if said and None in answers:
+            raise GitError(cleaned(said))
         return answers
 
     def _last_words(self, process: git.Git.AutoInterrupt) -> str:
@@ -93,21 +93,29 @@ class Reader:
         return cleaned(said)
 
 
-def _answer(answers: IO[bytes], *, with_contents: bool) -> tuple[Header | None, bytes]:
-    # Of a name that means nothing git says the name, which may hold spaces, and a word.
-    words = _whole(answers.readline(), 1).split()
-    if len(words) != 3 or not words[2].isdigit():
-        return None, b""
-    header = Header(words[0].decode(), words[1].decode(), int(words[2]))
-    if not with_contents:
-        return header, b""
-    return header, _whole(answers.read(header.size + 1), header.size + 1)[:-1]
-
-
-def _whole(read: bytes, size: int) -> bytes:
-    if len(read) < size:
+def _words(answers: IO[bytes]) -> list[bytes] | None:
+    """Id, kind and size. Of a name that means nothing git says the name, which may hold spaces, and a word: None."""
+    line = answers.readline()
+    if not line:
         raise EOFError
-    return read
+    words = line.split()
+    return words if len(words) == 3 and words[2].isdigit() else None
+
+
+def _header(answers: IO[bytes]) -> Header | None:
+    words = _words(answers)
+    return None if words is None else Header(words[0].decode(), words[1].decode(), int(words[2]))
+
+
+def _object(answers: IO[bytes]) -> tuple[str, Object] | None:
+    words = _words(answers)
+    if words is None:
+        return None
+    size = int(words[2])
+    data = answers.read(size + 1)
+    if len(data) <= size:
+        raise EOFError
+    return words[0].decode(), Object(KINDS[words[1]], data[:-1])
 
 
 class Promised(NamedTuple):
@@ -142,8 +150,12 @@ class ObjectStore:
         """Objects by their ids; ids of which there is none are left out."""
         wanted = list(dict.fromkeys(oids))
         read = self._asked(wanted, lambda reader, names: list(reader.contents(names)))
-        found = {header.oid: Object(header.kind, data) for header, data in read}
-        return {**found, **{oid: self._pending[oid] for oid in wanted if oid in self._pending}}
+        return {**dict(read), **{oid: self._pending[oid] for oid in wanted if oid in self._pending}}
+
+    def each(self, oids: Sequence[str]) -> Iterator[tuple[str, Object]]:
+        """The same, some at a time, for those who do not keep what they have seen."""
+        for at in range(0, len(oids), SOME):
+            yield from self.read_many(oids[at : at + SOME]).items()
 
     def header(self, oid: str) -> Header:
         """Kind and size of one object."""

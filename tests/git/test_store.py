@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitstage.git import GitError, NoSuchRevision, Repository, store
-from gitstage.git.objects import object_id
+from gitstage.git.objects import Object, object_id
 from gitstage.git.process import Processes
 from gitstage.git.store import Header, ObjectStore, Reader
 from tests.git.sandbox import Sandbox, git
@@ -30,9 +30,9 @@ def test_headers_and_contents_come_in_the_order_of_their_names(sandbox: Sandbox,
     one, two = blobs(sandbox, "one", "two\n\0two")
     assert list(reader.headers([two, MISSING, one])) == [Header(two, "blob", 8), None, Header(one, "blob", 3)]
     assert list(reader.contents([two, MISSING, one])) == [
-        (Header(two, "blob", 8), b"two\n\0two"),
+        (two, Object("blob", b"two\n\0two")),
         None,
-        (Header(one, "blob", 3), b"one"),
+        (one, Object("blob", b"one")),
     ]
     reader.close()
 
@@ -42,7 +42,7 @@ def test_a_reader_starts_one_process_for_all_questions(sandbox: Sandbox, reader:
     assert calls == []
     for _ in range(3):
         assert list(reader.headers([one])) == [Header(one, "blob", 3)]
-        assert list(reader.contents([one])) == [(Header(one, "blob", 3), b"one")]
+        assert list(reader.contents([one])) == [(one, Object("blob", b"one"))]
     assert calls == ["cat-file"]
     reader.close()
     reader.close()
@@ -54,7 +54,7 @@ def test_a_reader_starts_one_process_for_all_questions(sandbox: Sandbox, reader:
 def test_thousands_of_objects_fill_no_pipe(sandbox: Sandbox, reader: Reader) -> None:
     (big,) = blobs(sandbox, "x" * 100_000)
     answers = list(reader.contents([big, MISSING] * 1500))
-    assert answers == [(Header(big, "blob", 100_000), b"x" * 100_000), None] * 1500
+    assert answers == [(big, Object("blob", b"x" * 100_000)), None] * 1500
     reader.close()
 
 
@@ -120,7 +120,7 @@ def test_after_an_interrupt_no_answer_is_taken_for_another(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "_answer", interrupted)
+        patched.setattr(store, "_header", interrupted)
         with pytest.raises(KeyboardInterrupt):
             list(reader.headers([one]))
     assert list(reader.headers([two])) == [Header(two, "blob", 3)]
