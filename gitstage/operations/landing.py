@@ -10,6 +10,7 @@ from gitstage.changes import Entry, Nothing, Overlay, Snapshot, below, changes_b
 from gitstage.errors import GitstageError
 from gitstage.findings import Finding, Judgement, Report, Verdict
 from gitstage.git import Checkout, GitError, LocalEdits, NoSuchRevision, RefMoved, RefUpdate, Repository
+from gitstage.identity import Identity
 from gitstage.layout import Layout, Slot, Thing
 from gitstage.ledger import Folded
 from gitstage.merges import merged
@@ -121,24 +122,36 @@ def carry_out(
 
 
 def bring_up_to_date(registry: Registry, models: Iterable[str]) -> None:
-    """Fetches the trunk, the ledger, and the tags that judging them takes."""
+    """Fetches the trunk, the ledger, and the tags that judging them takes.
+
+    In one request, so that all are of one moment: a ledger that is newer than the trunk has judged what is not here.
+    """
     repo, remote, identity = registry.repo, registry.remote, registry.identity
     assert remote is not None
-    _fetch_if_there(repo, remote, f"+refs/heads/{identity.trunk}:refs/remotes/{remote}/{identity.trunk}")
-    ledger = identity.ledger_ref
-    if ledger.startswith("refs/heads/"):
-        _fetch_if_there(repo, remote, f"+{ledger}:refs/remotes/{remote}/{ledger.removeprefix('refs/heads/')}")
-    else:
-        _fetch_if_there(repo, remote, f"+{ledger}:{ledger}")
-    fresh = registry.again()
-    wanted = set(models) | _unjudged_models(fresh)
+    trunk = f"+refs/heads/{identity.trunk}:refs/remotes/{remote}/{identity.trunk}"
+    kept = identity.ledger_ref
+    if kept.startswith("refs/heads/"):
+        kept = f"refs/remotes/{remote}/{kept.removeprefix('refs/heads/')}"
+    ledger = f"+{identity.ledger_ref}:{kept}"
+    asked = set(models)
+    tags = _tag_refspecs(identity, asked)
+    try:
+        repo.fetch(remote, [trunk, ledger, *tags])
+    except NoSuchRevision:
+        _fetch_if_there(repo, remote, ledger)
+        _fetch_if_there(repo, remote, trunk)
+        repo.fetch(remote, tags)
+    others = _unjudged_models(registry.again()) - asked
+    if others:
+        repo.fetch(remote, _tag_refspecs(identity, others))
+
+
+def _tag_refspecs(identity: Identity, models: set[str]) -> list[str]:
+    """What brings the tags of some models, and of the policy."""
     prefix = identity.tag_ref("")
-    if len(wanted) > MANY_MODELS:
-        refspecs = [f"{prefix}*:{prefix}*"]
-    else:
-        refspecs = [f"{prefix}{model}/*:{prefix}{model}/*" for model in sorted(wanted)]
-        refspecs.append(f"{prefix}policy/*:{prefix}policy/*")
-    repo.fetch(remote, refspecs)
+    if len(models) > MANY_MODELS:
+        return [f"{prefix}*:{prefix}*"]
+    return [f"{prefix}{name}/*:{prefix}{name}/*" for name in (*sorted(models), "policy")]
 
 
 def _unjudged_models(registry: Registry) -> set[str]:
