@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+import tempfile
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TypedDict
 
 from gitstage.canonical import parse
 from gitstage.changes import FILE, Entry, blob_id, joined
@@ -14,9 +19,9 @@ from gitstage.errors import GitstageError
 from gitstage.git import NotARepository, Repository
 from gitstage.git.creation import create
 from gitstage.identity import identity_of
-from gitstage.layout import ATTRIBUTES, CONFIGURATION, README
+from gitstage.layout import ATTRIBUTES, CONFIGURATION, MODELS, README
 from gitstage.operations.landing import Outcome, carry_out
-from gitstage.operations.registries import Clock, Registry, utc_now
+from gitstage.operations.registries import Clock, Registry, folders_with_registry, identity_in, utc_now
 from gitstage.plans import Plan, Scene, Step
 
 ADOPTION = timedelta(days=30)
@@ -37,7 +42,7 @@ apiVersion: gitstage/v1
 kind: Registry
 id: {id}    # made once, never changes
 trunk: {trunk}
-{tags}adopt-until: {adopt_until}    # until then, models that serve already are taken in: gitstage adopt
+{prefix}{tags}adopt-until: {adopt_until}    # until then, models that serve already are taken in: gitstage adopt
 {protected}
 stages:
   staging:
@@ -95,7 +100,39 @@ def run(
     Without `folder` it is the repository's root where nothing was committed yet, else `registry/`. `workflows` makes
     files beside the registry (for `ci`). Raises GitstageError where there is a registry already, or one of those files.
     """
-    repo, is_new = _repository(directory, folder)
+    try:
+        repo = Repository.discover(directory)
+    except NotARepository:
+        top = directory if folder is None else directory / folder
+        return _in_new_repository(top, ci=ci, workflows=workflows, dry_run=dry_run, clock=clock or utc_now)
+    return _made(repo, folder, ci=ci, workflows=workflows, dry_run=dry_run, clock=clock or utc_now)
+
+
+def _in_new_repository(top: Path, *, ci: str | None, workflows: Workflows | None, dry_run: bool, clock: Clock) -> Made:
+    """Makes the repository first; for a dry run in a place where it does not stay."""
+    options: _Options = {"ci": ci, "workflows": workflows, "dry_run": dry_run, "clock": clock}
+    if dry_run:
+        with tempfile.TemporaryDirectory() as temporary, create(Path(temporary), branch="main") as repo:
+            return replace(_made(repo, ".", **options), work_tree=top, new_repository=True)
+    try:
+        repo = create(top, branch="main")
+    except OSError as error:
+        raise GitstageError(
+            f"{top} cannot be made: {error.strerror}", hint="name another folder: gitstage init DIR"
+        ) from error
+    return replace(_made(repo, ".", **options), new_repository=True)
+
+
+class _Options(TypedDict):
+    ci: str | None
+    workflows: Workflows | None
+    dry_run: bool
+    clock: Clock
+
+
+def _made(
+    repo: Repository, folder: str | None, *, ci: str | None, workflows: Workflows | None, dry_run: bool, clock: Clock
+) -> Made:
     head = repo.head()
     if repo.is_bare:
         raise GitstageError(
@@ -103,31 +140,32 @@ def run(
         )
     if head.branch is None:
         raise GitstageError("HEAD is detached: there is no branch to commit to", hint="git switch -c main")
-    where = _folder(repo, folder, head.commit, is_new=is_new)
+    where = _folder(repo, folder, head.commit)
     if head.commit is not None and repo.tree(head.commit).entry(joined(where, CONFIGURATION)) is not None:
         raise GitstageError(f"there is a registry in {where or 'this folder'} already", hint="gitstage status")
     files = registry_files(
         registry_id=str(uuid.uuid4()),
         trunk=_trunk(repo, head.branch.removeprefix("refs/heads/")),
-        today=(clock or utc_now)().date(),
+        today=clock().date(),
         ci=ci,
+        prefix=_prefix(repo, where, head.commit),
     )
     identity = identity_of(parse(files[CONFIGURATION]))
-    registry = Registry(repo, where, identity, clock or utc_now)
+    registry = Registry(repo, where, identity, clock)
     beside = {} if workflows is None else workflows(where, identity.trunk)
     _refuse_to_overwrite(repo, head.commit, beside)
 
     def planner(scene: Scene) -> Plan:
         plan = Plan(subject="gitstage: make a registry", steps=(Step(action="init", model=where or "."),))
         for path, data in files.items():
-            if path not in (README, ATTRIBUTES) or scene.registry.entry(path) is None:
+            if path.rpartition("/")[2] not in (README, ATTRIBUTES) or scene.registry.entry(path) is None:
                 plan = plan.with_file(path, data)
         for path, data in beside.items():
             plan = plan.with_file_beside(path, data)
         return plan
 
     outcome = carry_out(registry, planner, dry_run=dry_run)
-    return Made(folder=where, work_tree=repo.work_tree, new_repository=is_new, outcome=outcome)
+    return Made(folder=where, work_tree=repo.work_tree, new_repository=False, outcome=outcome)
 
 
 def _trunk(repo: Repository, current: str) -> str:
@@ -156,17 +194,30 @@ def _refuse_to_overwrite(repo: Repository, head: str | None, files: Mapping[str,
             )
 
 
-def _repository(directory: Path, folder: str | None) -> tuple[Repository, bool]:
-    try:
-        return Repository.discover(directory), False
-    except NotARepository:
-        top = directory if folder is None else directory / folder
-        return create(top, branch="main"), True
-
-
-def _folder(repo: Repository, folder: str | None, head: str | None, *, is_new: bool) -> str:
-    if is_new:
+def _prefix(repo: Repository, where: str, head: str | None) -> str:
+    """With what the registry's tags begin: nothing, unless this repository holds another registry."""
+    if head is None:
         return ""
+    tree = repo.tree(head)
+    others = [*([""] if tree.entry(CONFIGURATION) is not None else []), *folders_with_registry(tree)]
+    if not others:
+        return ""
+    taken = set()
+    for folder in others:
+        with suppress(GitstageError):  # what cannot be read has no tags that we could know of
+            taken.add(identity_in(repo, folder, [head]).tag_prefix)
+    # No model of another registry, and no namespace, may be called so.
+    taken |= {f"{name}/" for folder in others for name in tree.listing(joined(folder, MODELS))}
+    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", where).strip("-") or "registry"
+    return next(prefix for prefix in _numbered(slug) if prefix not in taken)
+
+
+def _numbered(slug: str) -> Iterator[str]:
+    yield f"{slug}/"
+    yield from (f"{slug}-{number}/" for number in itertools.count(2))
+
+
+def _folder(repo: Repository, folder: str | None, head: str | None) -> str:
     if folder is None:
         return "" if head is None and not repo.prefix else joined(repo.prefix.strip("/"), "registry")
     path = Path(repo.prefix or ".", folder)
@@ -182,11 +233,12 @@ def _folder(repo: Repository, folder: str | None, head: str | None, *, is_new: b
     return "/".join(parts)
 
 
-def registry_files(*, registry_id: str, trunk: str, today: date, ci: str | None) -> dict[str, bytes]:
-    """The files of a new registry, by their path in it."""
+def registry_files(*, registry_id: str, trunk: str, today: date, ci: str | None, prefix: str = "") -> dict[str, bytes]:
+    """The files of a new registry, by their path in it. Its tags' names begin with `prefix`."""
     policy = POLICY_TEXT.format(
         id=registry_id,
         trunk=trunk,
+        prefix=f"tag-prefix: {prefix}    # another registry of this repository has tags, too\n" if prefix else "",
         adopt_until=(today + ADOPTION).isoformat(),
         tags="tags: ci    # a workflow tags what has landed\n"
         if ci

@@ -433,7 +433,7 @@ def find_folder(repo: Repository, commits: Sequence[str]) -> str:
         if not above:
             break
         above = above.rpartition("/")[0]
-    found = list(_folders_with_registry(tree, "", DEEPEST_REGISTRY))
+    found = list(folders_with_registry(tree))
     if len(found) == 1:
         return found[0]
     if not found:
@@ -444,7 +444,8 @@ def find_folder(repo: Repository, commits: Sequence[str]) -> str:
     )
 
 
-def _folders_with_registry(tree: Snapshot, folder: str, depth: int) -> Iterator[str]:
+def folders_with_registry(tree: Snapshot, folder: str = "", depth: int = DEEPEST_REGISTRY) -> Iterator[str]:
+    """The folders below `folder`, not itself, that hold a registry."""
     for name, entry in sorted(tree.listing(folder).items()):
         if entry.mode != FOLDER or name in RECORD_FOLDERS:
             continue
@@ -452,4 +453,4 @@ def _folders_with_registry(tree: Snapshot, folder: str, depth: int) -> Iterator[
         if tree.entry(joined(path, CONFIGURATION)) is not None:
             yield path
         elif depth > 1:
-            yield from _folders_with_registry(tree, path, depth - 1)
+            yield from folders_with_registry(tree, path, depth - 1)

@@ -150,12 +150,12 @@ class Team:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.remote = folder / "remote.git"
-        create(self.remote, branch="main", bare=True).close()
 
     @classmethod
     def begun(cls, folder: Path, policy: Mapping[str, str] | None = None) -> tuple[Team, Story]:
         """A team whose first member has made a registry and pushed it."""
         team = cls(folder)
+        create(team.remote, branch="main", bare=True).close()
         first = team.member("ada")
         init.run(first.path, clock=lambda: first.now)
         if policy:
