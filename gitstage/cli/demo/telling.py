@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import tempfile
@@ -57,7 +58,7 @@ def told(folder: Path | None, say: Say, *, colour: bool = False, story: Sequence
         for step in story:
             teller.tell(step)
         say("")
-        say(NEXT.format(clone=place.clone, digits=DIGITS))
+        say(NEXT.format(clone=shlex.quote(str(place.clone)), digits=DIGITS))
         return place
 
 

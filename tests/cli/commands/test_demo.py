@@ -54,9 +54,9 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short")
 def test_a_folder_is_named_from_where_the_command_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["-C", str(tmp_path), "demo", "play"]) == 0
-    assert (tmp_path / "play" / "clone" / "gitstage.yaml").is_file()
-    assert f"cd {tmp_path}/play/clone" in capsys.readouterr().out
+    assert run(["-C", str(tmp_path), "demo", "my play"]) == 0
+    assert (tmp_path / "my play" / "clone" / "gitstage.yaml").is_file()
+    assert f"cd '{tmp_path}/my play/clone'" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("short")
