@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.github.actions import Actions
+from tests.github.forge import READER, Forge, PullRequest
+from tests.github.stories import REGISTRY, gs, promote_by_hand
+
+
+def promotion(forge: Forge) -> PullRequest:
+    """`good` into production, in two commits."""
+    clone = forge.branch("promote-good")
+    gs(clone, "promote", "good", "--to", "production")
+    clone.commit("Say why", {"README.md": "Models, one of them better\n"})
+    return forge.pull_request()
+
+
+@pytest.mark.parametrize("button", ["merge", "squash", "rebase"])
+def test_what_was_merged_takes_effect_at_the_commit_where_it_landed_and_only_once(
+    forge: Forge, actions: Actions, button: str
+) -> None:
+    before = forge.refs()
+    change = promotion(forge)
+    landed = getattr(forge, button)(change)
+
+    run = actions.pushed(forge)
+
+    assert (run.conclusion, run.annotations) == ("success", ())
+    assert run.printed.startswith("in effect  good: promote 1.1.0 to production\npushed ")
+    assert run.summary.startswith("### gitstage: what has landed\n\n    in effect  good: promote 1.1.0 to production\n")
+    at = forge.git("rev-parse", f"{landed}~1") if button == "rebase" else landed
+    ledger = next(ref for ref in before if ref.startswith("refs/gitstage/"))
+    after = forge.refs()
+    assert {ref: after[ref] for ref in after if before.get(ref) != after[ref] and "/pull/" not in ref} == {
+        "refs/heads/main": landed,
+        "refs/heads/promote-good": change.head,
+        "refs/tags/good/production/2": at,
+        ledger: after[ledger],
+    }
+    assert forge.git("rev-parse", f"{ledger}~1") == before[ledger]
+    tagger = forge.git("for-each-ref", "--format=%(taggername)", "refs/tags/good/production/2")
+    assert tagger == "github-actions[bot]"
+
+    again = actions.hourly(forge)
+    assert (again.conclusion, again.annotations, again.printed) == ("success", (), "nothing new\n")
+    assert forge.refs() == after
+
+
+def test_two_runs_at_once_tag_once(forge: Forge, actions: Actions) -> None:
+    (ledger,) = forge.refs("refs/gitstage/")
+    before = int(forge.git("rev-list", "--count", ledger))
+    landed = forge.merge(promotion(forge))
+
+    # Who comes second finds nothing new; or, within one second, makes the very same objects.
+    both = [actions.tagging(forge) for _ in range(2)]
+    runs = [actions.finished(process) for process in both]
+
+    assert [run.conclusion for run in runs] == ["success", "success"]
+    assert forge.tags("good/production/")["good/production/2"] == landed
+    assert set(forge.tags("good/production/")) == {"good/production/1", "good/production/2"}
+    assert int(forge.git("rev-list", "--count", ledger)) == before + 1
+
+
+def test_what_was_merged_too_early_waits_without_alarm_and_takes_effect_later(forge: Forge, actions: Actions) -> None:
+    gs(forge.branch("early"), "promote", "patient", "--to", "production")
+    forge.merge(forge.pull_request())
+
+    run = actions.pushed(forge)
+    said = "Something on the trunk waits for time or a person; the summary says for what."
+    assert (run.conclusion, run.annotations) == ("success", (("notice", "gitstage", said),))
+    assert run.summary.startswith(f"### gitstage: what has landed\n\n{said}\n\n    pending    production/patient\n")
+    assert forge.tags("patient/production/") == {}
+
+    rehearsal = ("--type", "test-result", "--name", "shadow-traffic", "--result", "passed")
+    gs(forge.branch("rehearsed"), "attest", "patient@1.0.0", *rehearsal)
+    landed = forge.squash(forge.pull_request())
+    assert actions.pushed(forge).annotations == ()
+    assert forge.tags("patient/production/") == {"patient/production/1": landed}
+
+
+def test_what_was_forced_takes_no_effect_and_is_red_until_it_is_put_right(forge: Forge, actions: Actions) -> None:
+    promote_by_hand(forge.branch("worse"))
+    forge.merge(forge.pull_request())
+
+    said = "Something that landed takes no effect, or a tag does not count; the summary says what, and what to do."
+    for run in (actions.pushed(forge), actions.hourly(forge)):
+        assert (run.conclusion, run.errors) == ("failure", [("gitstage", said)])
+        assert "    refused    production/bad\n                 metrics: auc 0.95 → 0.93" in run.summary
+    assert set(forge.tags("bad/production/")) == {"bad/production/1"}
+
+    gs(forge.branch("back"), "withdraw", "bad@production")
+    forge.merge(forge.pull_request())
+    assert (actions.pushed(forge).conclusion, actions.hourly(forge).printed) == ("success", "nothing new\n")
+
+
+def test_what_cannot_be_pushed_is_not_half_done_and_red(forge: Forge, actions: Actions) -> None:
+    forge.merge(promotion(forge))
+    before = forge.refs()
+
+    run = actions.pushed(forge, token=READER)
+
+    assert (run.conclusion, run.errors) == (
+        "failure",
+        [("gitstage", "Nothing was tagged (exit code 2); the summary says why.")],
+    )
+    assert "403" in run.summary
+    assert READER not in run.printed + run.summary
+    assert forge.refs() == before
+
+
+def test_in_this_repository_the_trunks_own_code_tags(own_forge: Forge, actions: Actions) -> None:
+    landed = own_forge.merge(promotion(own_forge))
+
+    run = actions.pushed(own_forge)
+
+    assert (run.conclusion, run.printed.splitlines()[0]) == (
+        "success",
+        "in effect  good: promote 1.1.0 to production",
+    )
+    assert own_forge.tags("good/production/")["good/production/2"] == landed
+    assert actions.witnessed("judge") == f"{landed}\n"
+    assert actions.witnessed("secrets") == ""
+    assert f"\nREGISTRY={REGISTRY}\n" in actions.witnessed("environment")
