@@ -25,8 +25,7 @@ def commands() -> str:
         "",
         "Made from `--help` by `make docs`.",
         "",
-        "Exit codes of every command: **0** done or passed, **1** refused, **4** only pending, **2** could not answer, "
-        "**3** a bug of ours, **130** interrupted.",
+        "Exit codes: **0** done or passed, **1** refused, **4** only pending, **2** could not answer, **3** a bug of ours, **130** interrupted.",
         "",
         "## gitstage",
         "",

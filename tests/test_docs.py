@@ -1,0 +1,122 @@
+"""The documentation says what is so: its commands run, its documents are valid, its links lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gitstage.canonical import DocumentError
+from gitstage.manifest import read_version
+from gitstage.policy import read_policy
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
+VARIES = (
+    (re.compile(r"\b[0-9a-f]{64}\b"), "[0-9a-f]{64}"),
+    (re.compile(r"\b[0-9a-f]{12}\b"), "[0-9a-f]{12}"),
+    (re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2} UTC"), r"\\d{4}-\\d{2}-\\d{2} \\d{2}:\\d{2} UTC"),
+)
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [text for found, text in FENCE.findall(page.read_text(encoding="utf-8")) if found == language]
+
+
+def told(page: Path) -> list[tuple[str, list[str]]]:
+    """The commands of a page with the lines that it shows after each."""
+    steps: list[tuple[str, list[str]]] = []
+    for block in blocks(page, "console"):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                steps.append((line[2:], []))
+            elif line.startswith("> ") or line == ">":
+                command, shown = steps[-1]
+                steps[-1] = (f"{command}\n{line[2:]}", shown)
+            else:
+                steps[-1][1].append(line)
+    return steps
+
+
+def pattern(lines: list[str]) -> str:
+    """What an output must be: ids and moments vary, and a line of dots stands for any lines."""
+    parts = []
+    for line in lines:
+        if line == "...":
+            parts.append("(?:.*\n)*")
+            continue
+        text = re.escape(line).replace("\\-", "-").replace("\\ ", " ").replace("\\:", ":")
+        for found, varies in VARIES:
+            text = found.sub(varies, text)
+        parts.append(f"{text} *\n")
+    return "".join(parts)
+
+
+@pytest.mark.parametrize("page", ["docs/tutorial.md"])
+def test_the_commands_of_a_page_do_what_it_says(page: str, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "gitstage").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gitstage "$@"\n', encoding="utf-8")
+    (programs / "gitstage").chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONIOENCODING": "utf-8",
+    }
+    environment.pop("COLUMNS", None)
+    for command, shown in told(ROOT / page):
+        # Files of the story lie in the test's own folder, not in the machine's /tmp.
+        local = command.replace("/tmp/", f"{tmp_path}/")
+        script = f"{local}\nstatus=$?\npwd > {tmp_path}/pwd\nexit $status"
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=here, env=environment, capture_output=True, text=True, check=False
+        )
+        here = Path((tmp_path / "pwd").read_text(encoding="utf-8").strip())
+        output = done.stdout.replace(f"{tmp_path}/", "/tmp/")
+        output += "" if output.endswith("\n") or not output else "\n"
+        assert re.fullmatch(pattern(shown), output), f"{page}: $ {command}\n{output}\n{done.stderr}"
+        assert done.returncode in (0, 1), f"{page}: $ {command}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = [link for link in LINK.findall(text) if "://" not in link and not link.startswith("mailto:")]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_policy_and_manifest_that_is_shown_whole_is_valid(page: Path) -> None:
+    for block in blocks(page, "yaml"):
+        try:
+            if "kind: Registry" in block:
+                read_policy(block.encode())
+            elif "kind: ModelVersion" in block:
+                read_version(block.encode())
+        except DocumentError as error:
+            pytest.fail(f"{name_of(page)}: {error}\n{block}")
+
+
+def test_the_pages_that_are_made_from_the_program_are_current() -> None:
+    done = subprocess.run(
+        [sys.executable, "docs/generate.py", "--check"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), "make docs writes them"
