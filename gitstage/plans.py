@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Entry, Snapshot, blob_id, changes_between, files
 from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.layout import (
@@ -13,6 +14,7 @@ from gitstage.layout import (
     NUMBER,
     RECORD_FOLDERS,
     Layout,
+    Place,
     PolicyThing,
     Slot,
     archived_path,
@@ -139,11 +141,15 @@ class Scene:
 
     def version_of(self, model: str, blob: str) -> str | None:
         """The version whose manifest is a blob, in the records that passed or else as declared."""
-        for registry in (self.passed_records(model), self.registry):
-            for name, entry in registry.listing(f"models/{model}").items():
-                if entry.oid == blob and name.endswith(".yaml"):
-                    return name.removesuffix(".yaml")
-        return None
+        return self._version_in(self.passed_records(model), model, blob) or self._version_in(self.registry, model, blob)
+
+    def passed_version_of(self, model: str, blob: str) -> str | None:
+        """The version whose manifest is a blob, in the records that passed."""
+        return self._version_in(self.passed_records(model), model, blob)
+
+    def _version_in(self, registry: Snapshot, model: str, blob: str) -> str | None:
+        names = [name for name, entry in registry.listing(f"{MODELS}/{model}").items() if entry == (FILE, blob)]
+        return next(iter(self.layout.versions_among(names)), None)
 
     def versions(self, model: str) -> tuple[str, ...]:
         """The registered versions of a model, as declared, in no order."""
@@ -163,14 +169,18 @@ class Scene:
 
 
 def _archived(scene: Scene, slot: Slot, incoming: str | None) -> dict[str, Entry | None]:
-    """The entries of `archived/` for what leaves a slot: what is in effect, and what is declared and waits."""
+    """The entries of `archived/` for what leaves a slot: what is in effect, and what is declared and waits.
+
+    What is declared and is no version that passed is not listed anywhere: it never was one.
+    """
     leaving: dict[str, str] = {}
     last = scene.in_effect(slot)
     if last is not None and last.after is not None and last.after_blob is not None:
         leaving[last.after] = last.after_blob
-    waiting = scene.declared(slot)
-    if waiting is not None:
-        leaving.setdefault(*waiting)
+    present = scene.registry.entry(slot.path)
+    waiting = None if present is None else scene.passed_version_of(slot.model, present.oid)
+    if present is not None and waiting is not None:
+        leaving.setdefault(waiting, present.oid)
     return {
         archived_path(slot.model, version): Entry(FILE, blob)
         for version, blob in leaving.items()
@@ -349,13 +359,16 @@ def _may_stay_empty(scene: Scene, slot: Slot) -> bool:
 
 
 def withdraw_records(scene: Scene, model: str) -> Plan:
-    """The records of a model are put back as they passed; what has left a slot since stays in `archived/`."""
+    """The records of a model are put back as they passed.
+
+    What has left a slot since stays in `archived/`, and what a rollback put a hold on since stays held.
+    """
     passed = scene.passed_records(model)
     edits: dict[str, Entry | None] = {}
     for folder in RECORD_FOLDERS:
         for change in changes_between(scene.registry, passed, f"{folder}/{model}"):
             place = scene.layout.place(change.path)
-            if place.model == model:
+            if place.model == model and not _still_holds(scene.registry, passed, place, change.before):
                 edits[change.path] = change.after
     for slot, effects in scene.effects.items():
         if slot.model == model:
@@ -368,6 +381,20 @@ def withdraw_records(scene: Scene, model: str) -> Plan:
         edits=edits,
         steps=(Step(action="withdraw", model=model),),
     ).without_what_is_there(scene.registry)
+
+
+def _still_holds(registry: Snapshot, passed: Snapshot, place: Place, entry: Entry | None) -> bool:
+    """Whether a file is a good hold on a version that passed."""
+    if place.kind != "hold" or entry is None or entry.mode != FILE:
+        return False
+    from gitstage.manifest import read_hold
+
+    try:
+        hold = read_hold(registry.read(entry.oid))
+    except DocumentError:
+        return False
+    known = passed.entry(version_path(hold.model, hold.version)) is not None
+    return known and (hold.model, hold.version, hold.state) == (place.model, place.version, "held")
 
 
 def withdraw_policy(registry: Snapshot, passed: Snapshot, layouts: tuple[Layout, ...], *, at_root: bool) -> Plan:

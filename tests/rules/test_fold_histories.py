@@ -234,7 +234,11 @@ def test_a_rollback_takes_effect_at_once_whatever_else_is_open(seed: int, clocke
                 continue  # this very rollback landed with the policy: it has to be withdrawn first
             folded = story.land()
             assert [found.action for found in folded.effects if found.slot == slot] == ["rollback"]
-            assert declared == Entry(FILE, story.past.effects(slot)[-1].after_blob or "")
+            last = story.past.effects(slot)[-1]
+            assert declared == Entry(FILE, last.after_blob or "")
+            story.withdraw_all().land()
+            assert (story.open, story.serves(slot.model, slot.stage)) == ({}, last.after)
+            assert is_held(story, story.line[-1], slot.model, last.before or ""), "it may not come back by itself"
 
 
 @histories
