@@ -62,7 +62,7 @@ def rules() -> str:
         "",
     ]
     for rule in ALL:
-        parts += [f"## {rule.id}", "", f"**{_sentence(rule.summary)}**", ""]
+        parts += [f"## `{rule.id}`", "", f"**{_sentence(rule.summary)}**", ""]
         for what, function in (
             ("The policy", rule.policy),
             ("A model's records", rule.records),

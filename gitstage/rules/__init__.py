@@ -92,7 +92,6 @@ ALL: tuple[Rule, ...] = (
 
 JUDGED_ELSEWHERE = {
     "trunk-continues": "the trunk's old tip is on the first-parent line of its new tip",
-    "tag-in-the-way": "a tag is called like the model, so that git allows no tag below it",
-    "conflict": "both sides changed one file differently since they parted",
+    "conflict": "both sides changed one file differently since they parted, or a tag stands in the way of the model's tags",
 }
 """Ids of findings that no rule of the table gives: they are about commits, not about one thing of a registry."""

@@ -535,7 +535,7 @@ def _unless_blocked(judgement: Judgement, why: str | None) -> Judgement:
     """A change of a slot whose tag cannot be made does not take effect yet."""
     if why is None:
         return judgement
-    waits = Finding(rule="tag-in-the-way", verdict=Verdict.PENDING, message=why, hint="rename or delete that tag")
+    waits = Finding(rule="conflict", verdict=Verdict.PENDING, message=why, hint="rename or delete that tag")
     return replace(judgement, findings=(*judgement.findings, waits))
 
 

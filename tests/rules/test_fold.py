@@ -948,7 +948,7 @@ def test_a_model_whose_tags_cannot_be_made_waits_and_nobody_else() -> None:
     assert [found.name for found in folded.effects] == ["n/staging/1"]
     (finding,) = folded.state.open["staging/m"].findings
     assert (finding.rule, finding.verdict, finding.message) == (
-        "tag-in-the-way",
+        "conflict",
         Verdict.PENDING,
         "the tag m is in the way",
     )
