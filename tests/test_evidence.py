@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -116,10 +117,24 @@ def test_a_statement_may_be_about_several_things() -> None:
     assert read(said).subjects == {"a" * 64, "b" * 64}
 
 
+def test_numbers_are_read_as_far_as_64_bits_hold_them() -> None:
+    metrics = {"least": -(2**63), "most": 2**63 - 1, "half": 0.5}
+    assert read(document(gitstageMetrics=metrics)).metrics == metrics
+
+
+def test_a_statement_may_have_a_million_bytes_and_many_keys() -> None:
+    data = json.dumps(document(**{f"key{number}": 1 for number in range(50_000)})).encode()
+    assert read_statement(data.ljust(1_000_000)).result == "PASSED"
+    start = time.perf_counter()
+    assert problems_of(data.replace(b'"key49999"', b'"key49998"')) == (Problem("duplicate key 'key49998'"),)
+    assert time.perf_counter() - start < 5
+
+
 def test_of_another_predicate_only_the_type_is_known() -> None:
     said = document(result="whatever") | {"predicateType": "https://slsa.dev/provenance/v1"}
     assert read(said) == Statement(subjects=frozenset({SHA}), predicate_type="https://slsa.dev/provenance/v1")
     del said["predicate"]
+    assert read(said | {"predicateType": "x"}).type == "x"
     assert read(said).type == "https://slsa.dev/provenance/v1"
 
 
@@ -186,6 +201,9 @@ def changed(old: str, new: str) -> bytes:
         (b"\xef\xbb\xbf{}", Problem("this is not JSON: Unexpected UTF-8 BOM (decode using utf-8-sig)", 1)),
         (b'{"a": "\\ud800"}', Problem("the statement is not UTF-8, or has half of a surrogate pair in it")),
         (b'{"a": 1, "b": 2, "a": 3}', Problem("duplicate key 'a'")),
+        (b'{"b": 1, "a": 2, "a": 3}', Problem("duplicate key 'a'")),
+        (b'{"a": -9223372036854775809}', Problem("the number '-9223372036854775809' is too big for 64 bits")),
+        (b'{"a": 9223372036854775808}', Problem("the number '9223372036854775808' is too big for 64 bits")),
         (b'{"a": {"b": 1, "b": 1}}', Problem("duplicate key 'b'")),
         (b'{"a": NaN}', Problem("NaN is no number")),
         (b'{"a": -Infinity}', Problem("-Infinity is no number")),

@@ -25,6 +25,7 @@ def refusal(**values: object) -> str:
 
 
 def test_a_part_is_made_by_the_names_of_its_values_and_stays_as_it_is() -> None:
+    assert Sample(name="x" * MAX_NAME).name == "x" * 200
     sample = Sample(name="é x", number=3, dashed=4, names={"a": 1.5})  # type: ignore[call-arg]
     assert (sample.name, sample.number, sample.dashed, sample.names) == ("é x", 3, 4, {"a": 1.5})
     assert type(sample.number) is int

@@ -126,6 +126,14 @@ def test_patterns_stand_in_one_order_of_specificity() -> None:
     assert specificity("a*") == specificity("*a")
 
 
+def test_patterns_that_can_never_meet_are_told_apart_without_looking_closer() -> None:
+    for one, other in (("a/**", "b/**"), ("**/a", "**/b"), ("a/**/x*", "b/**/x*"), ("*/a", "*/b"), ("a*", "a*/b")):
+        assert ways_apart(one) != ways_apart(other)
+        assert not can_both_match(one, other)
+    assert ways_apart("a*/**/x") == ways_apart("*a/**/x")
+    assert ways_apart("**/a/**") == ways_apart("**/b/**")
+
+
 @pytest.mark.parametrize(
     ("one", "other", "meet"),
     [
