@@ -132,16 +132,16 @@ def test_a_new_registry_is_judged_by_its_own_policy(empty_forge: Forge, actions:
     assert "This is a new registry" in run.summary
 
 
-def test_no_registry_is_no_answer_and_so_red(empty_forge: Forge, actions: Actions) -> None:
+@pytest.mark.parametrize("text", ["", 'trunk: "main\\n::notice::all is well"', "trunk: [main"])
+def test_no_registry_is_no_answer_and_so_red(empty_forge: Forge, actions: Actions, text: str) -> None:
     clone = empty_forge.branch("registry")
     make_registry(clone)
-    clone.git("rm", "-r", "--quiet", REGISTRY)
-    clone.commit("And away again")
+    clone.commit("We have no policy", {f"{REGISTRY}/gitstage.yaml": text})
 
     run = actions.pull_request(empty_forge, empty_forge.pull_request())
 
     said = f"There is no gitstage.yaml in {REGISTRY} that can be read."
-    assert (run.conclusion, run.errors) == ("failure", [("gitstage", said)])
+    assert (run.conclusion, run.annotations) == ("failure", (("error", "gitstage", said),))
 
 
 def test_a_judge_that_cannot_answer_is_red_and_says_where_to_look(forge: Forge, actions: Actions) -> None:
