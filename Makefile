@@ -57,7 +57,7 @@ bench: install ## the table of costs, with the floors measured in the same run
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 docs: install ## what is generated in docs/: the command reference
-	@$(BIN)/python docs/reference/generate.py
+	@$(BIN)/python docs/generate.py
 
 pictures: install ## the README's pictures, drawn from what the demo really says
 	@$(BIN)/python docs/pictures/draw.py
