@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from time import monotonic, sleep
 
 from gitstage.changes import Entry, Nothing, Overlay, Snapshot, below, changes_between, joined
 from gitstage.errors import GitstageError
@@ -21,6 +22,8 @@ from gitstage.rules.fold import Step, World, continued, current_policy, layout_o
 
 ATTEMPTS = 60
 """How often a change is planned and judged again because somebody else was first."""
+LONGEST_PAUSE = 30.0
+"""Seconds that are waited at most before another try."""
 MANY_MODELS = 100
 """From here on all tags are fetched instead of those of each model."""
 
@@ -110,6 +113,7 @@ def carry_out(
     repo = registry.repo
     if not repo.is_bare and not dry_run:
         Checkout(repo).finish()
+    tries = Tries()
     for _ in range(ATTEMPTS):
         try:
             if push and registry.remote is not None:
@@ -117,8 +121,31 @@ def carry_out(
                 registry = registry.again()
             return _once(registry, planner, models, push=push, dry_run=dry_run, tags_itself=tags_itself)
         except RefMoved:
+            if push and registry.remote is not None:
+                tries.again()
             registry = registry.again()
     raise RefMoved(f"somebody else was first, {ATTEMPTS} times", hint="run the command again")
+
+
+class Tries:
+    """The tries of a change that is pushed while others push: between two of them it steps aside for a while.
+
+    Many who push at once would else fetch, judge and push at the same pace, and all but one for nothing. How long is
+    chance: at first no longer than the try took that was lost, then up to twice as long each time.
+    """
+
+    def __init__(self) -> None:
+        self._lost = 0
+        self._begun = monotonic()
+
+    def again(self) -> None:
+        """Somebody else was first: waits."""
+        from random import uniform
+
+        took = monotonic() - self._begun
+        sleep(uniform(0, min(LONGEST_PAUSE, took * 2**self._lost)))  # noqa: S311 (chance, and no secret)
+        self._lost += 1
+        self._begun = monotonic()
 
 
 def bring_up_to_date(registry: Registry, models: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from gitstage.errors import GitstageError
 from gitstage.findings import Judgement, Verdict
 from gitstage.git import RefMoved
 from gitstage.ledger import Effect, Folded, State
-from gitstage.operations.landing import ATTEMPTS, bring_up_to_date
+from gitstage.operations.landing import ATTEMPTS, Tries, bring_up_to_date
 from gitstage.operations.past import Alarm
 from gitstage.operations.registries import Registry, TrunkRewritten
 from gitstage.operations.tagging import follow, written
@@ -46,6 +46,7 @@ def run(registry: Registry, *, dry_run: bool = False, rewritten: bool = False, r
     """
     if rewritten and not (reason or "").strip():
         raise GitstageError("--rewritten needs a reason", hint="gitstage tag --rewritten --reason '…'")
+    tries = Tries()
     for _ in range(ATTEMPTS):
         if registry.remote is not None and not dry_run:
             bring_up_to_date(registry, ())
@@ -53,6 +54,8 @@ def run(registry: Registry, *, dry_run: bool = False, rewritten: bool = False, r
         try:
             return _once(registry, dry_run=dry_run, rewritten=rewritten, reason=reason)
         except RefMoved:
+            if registry.remote is not None:
+                tries.again()
             registry = registry.again()
     raise RefMoved(f"somebody else was first, {ATTEMPTS} times", hint="run the command again")
 
