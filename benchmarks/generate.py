@@ -225,6 +225,11 @@ class Story:
             self.staged.append(self._chapter(2 * number + 1, number, self._stage_plan(number)))
             self.promoted.append(self._chapter(2 * number + 2, number, self._promote_plan(number)))
 
+    def form(self) -> str:
+        """A digest of all that is stamped: two stories of one form make the same registry."""
+        told = (self.shape, self.first_files, self.manifests, self.staged, self.promoted)
+        return hashlib.sha256(repr(told).encode()).hexdigest()
+
     def _scene(self) -> Scene:
         from gitstage.plans import Scene
         from gitstage.policy import read_policy

@@ -1,8 +1,8 @@
 """Many people promote at once and push to one remote: do all land, is none lost, is the history linear?
 
 Each has a clone of its own and runs `gitstage promote MODEL@VERSION --to production --push` for a model of its own, all
-started at the same moment. The remote is a bare repository reached by a path. Clones borrow the remote's objects
-(`--shared`) and check out its root only (`--sparse`): otherwise making them would take longer than all else.
+started at the same moment. The remote is a bare repository reached by a path. Clones have its pack by a hard link and
+check out its root only (`--sparse`): otherwise making them would take longer than all else.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class _Scene:
         self.git("remote", "remove", "origin")
         for number in range(promoters):
             self.git(
-                "clone", "--quiet", "--shared", "--sparse", str(self.remote), str(self.clone(number)), at=self.folder
+                "clone", "--quiet", "--sparse", str(self.remote), str(self.clone(number)), at=self.folder
             )
 
     def run(self, gitstage: Sequence[str], promoters: int) -> Landed:

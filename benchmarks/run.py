@@ -7,7 +7,6 @@ that whatever else the machine does meets them all. Shown are medians. README.md
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import platform
@@ -22,9 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import gitstage
 from benchmarks import promoters
-from benchmarks.generate import LARGE, SMALL, Shape, clean_environment, generate
+from benchmarks.generate import LARGE, SMALL, Shape, Story, clean_environment, generate
 from benchmarks.work import FLOORS, Subject, Work, table
 
 SCHEMA = "gitstage/benchmark/v1"
@@ -33,8 +31,6 @@ SIZES = {"small": SMALL, "large": LARGE}
 SLOW, FEWER = 5.0, 3
 """A command that takes longer than SLOW seconds is run FEWER times."""
 TIMEOUT = 1_800
-FORM = ("canonical.py", "ledger.py", "layout.py", "plans.py", "findings.py")
-"""The modules of the core that decide which bytes are generated."""
 
 
 @dataclass
@@ -118,9 +114,7 @@ def bench(home: Path) -> Bench:
 
 def prepared(name: str, shape: Shape, home: Path) -> Subject:
     """The registry of a size: made once, and anew when what is generated has changed."""
-    source = Path(gitstage.__path__[0])
-    files = [Path(__file__).with_name("generate.py"), *(source / module for module in FORM), *source.glob("rules/*.py")]
-    form = hashlib.sha256(repr(shape).encode() + b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
+    form = Story(shape).form()
     path, stamp = OUT / name, OUT / f"{name}.made"
     if not path.exists() or not stamp.exists() or stamp.read_text() != form:
         shutil.rmtree(path, ignore_errors=True)
