@@ -351,6 +351,14 @@ def test_what_is_open_is_put_in_and_taken_out_without_changing_the_state_it_came
     assert len(STATE.open) == 3
 
 
+def test_what_is_open_knows_the_way_back() -> None:
+    assert {name: waiting.way_back for name, waiting in STATE.open.items()} == {
+        "production/risk/m": "gitstage withdraw risk/m@production",
+        "records/risk/m": "gitstage withdraw risk/m",
+        "policy": "gitstage withdraw --policy",
+    }
+
+
 # Stays.
 
 STAGING = Slot("m", "staging")

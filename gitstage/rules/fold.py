@@ -19,6 +19,7 @@ from gitstage.findings import Finding, Judgement, Verdict
 from gitstage.layout import (
     CONFIGURATION,
     POLICY,
+    RECORD_FOLDERS,
     Layout,
     Place,
     PolicyThing,
@@ -249,8 +250,6 @@ class _Stride:
         passed = self.start.passed_commit(POLICY) if self.policy is not None else None
         before = self.world.registry(passed)
         changes = tuple(_of_thing(before, self.head, layout, POLICY, at_root=not self.world.folder))
-        if not changes and waiting is None:
-            return
         case = PolicyCase(
             before=before,
             after=self.head,
@@ -343,8 +342,6 @@ class _Stride:
         passed = None if self.was_without else self.start.passed_commit(thing)
         before = self.world.registry(passed)
         changes = tuple(_of_thing(before, self.head, layout, thing, at_root=False))
-        if not changes and str(thing) not in self.start.open:
-            return
         case = RecordsCase(
             model=model,
             policy=self.policy,
@@ -540,7 +537,7 @@ def _unless_blocked(judgement: Judgement, why: str | None) -> Judgement:
 
 
 def _of_thing(
-    before: Snapshot, after: Snapshot, layout: Layout, thing: Thing, *, at_root: bool
+    before: Snapshot, after: Snapshot, layout: Layout, thing: Records | PolicyThing, *, at_root: bool
 ) -> Iterable[tuple[Change, Place]]:
     """The differences of one thing between two states of the registry, with what their paths mean."""
     for change in _differences(before, after, thing):
@@ -551,9 +548,9 @@ def _of_thing(
             yield change, place
 
 
-def _differences(before: Snapshot, after: Snapshot, thing: Thing) -> Iterable[Change]:
-    if isinstance(thing, PolicyThing):
-        yield from changes_between(before, after)
-    elif isinstance(thing, Records):
-        for folder in ("models", "archived", "evidence", "holds", "artifacts"):
+def _differences(before: Snapshot, after: Snapshot, thing: Records | PolicyThing) -> Iterable[Change]:
+    if isinstance(thing, Records):
+        for folder in RECORD_FOLDERS:
             yield from changes_between(before, after, f"{folder}/{thing.model}")
+    else:
+        yield from changes_between(before, after)

@@ -20,7 +20,21 @@ def judge_policy(case: PolicyCase) -> Judgement:
 def judge_records(case: RecordsCase) -> Judgement:
     """What the facts say of a change of a model's records."""
     findings = [_finding(rule.id, answer) for rule in ALL if rule.records is not None for answer in rule.records(case)]
-    return Judgement(thing=str(Records(case.model)), action="records", model=case.model, findings=tuple(findings))
+    new = _new_versions(case)
+    return Judgement(
+        thing=str(Records(case.model)),
+        action="register" if new else "records",
+        model=case.model,
+        after=new[0] if len(new) == 1 else None,
+        findings=tuple(findings),
+    )
+
+
+def _new_versions(case: RecordsCase) -> list[str]:
+    """The versions that the change registers, where it does nothing else."""
+    if any(change.before is not None or place.kind not in ("version", "artifact") for change, place in case.changes):
+        return []
+    return [str(place.version) for _, place in case.changes if place.kind == "version"]
 
 
 def judge_slot(case: SlotCase) -> Judgement:

@@ -648,7 +648,7 @@ def test_at_a_repositorys_root_only_our_own_directories_are_the_registry() -> No
     story = serving("1.0.0", folder="")
     story.write("src/main.py", "pass\n").write("README.md", "x").write("Makefile", "x").link("link").land()
     assert story.open == {}
-    story.write("Models/x", "x").write("STAGING/x", "x").write("GitStage.yaml", "x").land()
+    story.write("Models/x", "x").write("STAGING/x", "x").write("GitStage.yaml", "x").write("src/b.py", "x").land()
     assert story.open == {"policy": ["refused", "known-path"]}
     story.withdraw_all().land()
     assert (story.open, story.registry.entry("src/main.py") is not None) == ({}, True)
@@ -959,3 +959,13 @@ def test_what_a_step_has_to_say_is_passed_on() -> None:
     commit = story.commit()
     folded = fold(story.state, [Step(commit, story.trees[commit], "judged as one")], story.world())
     assert folded.notes == ("judged as one",)
+
+
+def test_a_version_that_cannot_be_read_is_none() -> None:
+    story = new_story()
+    story.register("m", "1.0.0").write("models/m/1.1.0.yaml", "junk").link("models/m/1.2.0.yaml").commit()
+    world = story.world()
+    found = [
+        world.version_in(story.registry, "m", version) for version in ("1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.1.0")
+    ]
+    assert [None if version is None else version.version for version in found] == ["1.0.0", None, None, None, None]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from gitstage.changes import SUBMODULE, Entry
 from gitstage.rules import version_immutable
 from gitstage.rules.cases import Answer
 from tests.registries import Content, manifest, records_case, statement
@@ -79,6 +80,20 @@ def test_evidence_has_the_next_number_and_a_payload_that_is_not_there_yet(
     case = records_case(RECORDS, {f"{folder}/{number}.json": content for number, content in edits.items()})
     answers = [(found.path, found.message) for found in version_immutable.records(case)]
     assert answers == [(f"{folder}/{number}.json", message) for number, message in said]
+
+
+def test_what_is_too_large_or_no_file_is_told_apart_by_its_blob() -> None:
+    large = "[" + "1," * 500_001 + "1]"
+    folder = "evidence/m/1.0.0/load-test"
+    edits: dict[str, Content | None] = {
+        f"{folder}/1.json": large,
+        f"{folder}/2.json": large + " ",
+        f"{folder}/3.json": large,
+        f"{folder}/4.json": Entry(SUBMODULE, "d" * 40),
+        f"{folder}/5.json": "[" * 100_000,
+    }
+    said = [(found.path, found.message) for found in version_immutable.records(records_case(RECORDS, edits))]
+    assert said == [(f"{folder}/3.json", "says the same as 1.json")]
 
 
 def test_a_gap_that_was_there_before_is_not_asked_about_again() -> None:
