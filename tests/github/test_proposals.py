@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from gitstage.cli.main import run
+from gitstage.github.workflows import released, workflow_files
 from gitstage.operations import check, init
 from gitstage.operations.registries import NoRegistry, open_registry
 from tests.git.sandbox import Sandbox
@@ -11,7 +14,11 @@ from tests.git.sandbox import Sandbox
 
 def trunk_in(box: Sandbox) -> str:
     init.run(box.path, "registry")
-    return next(line for line in box.read("registry/gitstage.yaml").splitlines() if line.startswith("trunk: "))
+    return next(line for line in policy_lines(box) if line.startswith("trunk: "))
+
+
+def policy_lines(box: Sandbox) -> list[str]:
+    return box.read("registry/gitstage.yaml").splitlines()
 
 
 @pytest.fixture
@@ -88,3 +95,20 @@ def test_a_base_whose_policy_cannot_be_read_can_be_mended(box: Sandbox) -> None:
 
     report = check.run(open_registry(str(box.path)), base=broken, head="mended")
     assert report.exit_code == 0
+
+
+def test_the_command_writes_workflows_for_the_folder_and_the_trunk_it_chose(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(metadata, "version", {"gitstage": "4.5.6"}.__getitem__)
+    box.git("branch", "main", "develop")
+
+    assert run(["-C", str(box.path), "init", "--ci", "github"]) == 0
+    assert box.git("show", "--format=", "--name-only").splitlines()[:2] == [
+        ".github/workflows/gate.yml",
+        ".github/workflows/tag.yml",
+    ]
+    written = workflow_files("registry", "main", judge=released("4.5.6"))
+    assert {path: box.read(path).encode() for path in written} == written
+    assert {"tags: ci", "trunk: main"} <= {line.partition(" #")[0].rstrip() for line in policy_lines(box)}
+    assert "The registry is in registry." in capsys.readouterr().err

@@ -4,7 +4,7 @@ import pytest
 
 from tests.github.actions import Actions
 from tests.github.forge import READER, Forge, PullRequest
-from tests.github.stories import REGISTRY, gs, promote_by_hand
+from tests.github.stories import REGISTRY, gs, make_registry, promote_by_hand
 
 
 def promotion(forge: Forge) -> PullRequest:
@@ -91,6 +91,30 @@ def test_what_was_forced_takes_no_effect_and_is_red_until_it_is_put_right(forge:
     gs(forge.branch("back"), "withdraw", "bad@production")
     forge.merge(forge.pull_request())
     assert (actions.pushed(forge).conclusion, actions.hourly(forge).printed) == ("success", "nothing new\n")
+
+
+def test_a_ledger_may_be_a_branch_and_the_first_run_makes_it(empty_forge: Forge, actions: Actions) -> None:
+    forge, ledger = empty_forge, "refs/heads/gitstage-ledger"
+    clone = forge.branch("registry")
+    make_registry(clone)
+    path = f"{REGISTRY}/gitstage.yaml"
+    clone.commit("A ledger to protect", {path: f"{clone.read(path)}ledger: {ledger}\n"})
+    made = forge.squash(forge.pull_request())
+
+    assert actions.pushed(forge).annotations == ()
+    assert (forge.tags(), list(forge.refs("refs/gitstage/"))) == ({"policy/1": made}, [])
+    first = forge.tip("gitstage-ledger")
+
+    clone = forge.branch("first")
+    clone.write({".git/model.onnx": "weights"})
+    gs(clone, "register", "good@1.0.0", "--artifact", clone.path / ".git/model.onnx", "--to", "staging")
+    change = forge.pull_request()
+    assert actions.pull_request(forge, change).annotations == (("notice", "gitstage", "passed: 2 changes"),)
+
+    landed = forge.merge(change)
+    assert actions.pushed(forge).annotations == ()
+    assert forge.tags("good/") == {"good/staging/1": landed, "good/v1.0.0": landed}
+    assert forge.git("rev-parse", f"{ledger}~1") == first
 
 
 def test_what_cannot_be_pushed_is_not_half_done_and_red(forge: Forge, actions: Actions) -> None:
