@@ -31,6 +31,12 @@ class Context:
         registry = open_registry(self.where, folder=self.folder, commit=revision)
         # Where several commands run in one process, each lets go of the git that it kept.
         click.get_current_context().call_on_close(registry.repo.close)
+        if self.verbose:
+            from gitstage.cli.output import print_line
+
+            print_line(f"registry {registry.folder or '.'} of {registry.repo.git_dir}", err=True)
+            print_line(f"trunk {registry.identity.trunk} at {registry.tip or 'no commit'}", err=True)
+            print_line(f"remote {registry.remote or 'none'}, moment {registry.now:%Y-%m-%dT%H:%M:%SZ}", err=True)
         return registry
 
     @property

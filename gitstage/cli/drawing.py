@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from io import StringIO
+from itertools import islice
 
 from gitstage.reports.figures import clock, columns, difference, number, width_of
 from gitstage.sinks import terminal
@@ -18,6 +19,7 @@ _FIGURE = re.compile(r"[-+−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?: ?(?:%|[kMGTP]?B))?
 """What ends with the others of its column: `0.951`, `−2.5 %`, `10.5 MB`, and no `1.1.0`."""
 _NOTHING = frozenset({"", "–", "-", "="})
 _GAP = 2
+_INDENT = 4
 _UNITS = (
     ("year", timedelta(days=365)),
     ("month", timedelta(days=30)),
@@ -31,6 +33,7 @@ def table(
     headers: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
+    below: Sequence[str] = (),
     colour: bool = False,
     width: int | None = None,
     ascii_only: bool = False,
@@ -38,7 +41,8 @@ def table(
     """Rows below each other in columns, figures to the right, under headers (none where all are empty).
 
     What is wider than `width` columns of the terminal is folded within its cells. Without a width it is the
-    terminal's own where there is colour, and else as wide as it is. Ends with a line end.
+    terminal's own where there is colour, and else as wide as it is. `below` has a text for each row, or an empty one,
+    that stands on a line of its own below it. Ends with a line end.
     """
     heads = [terminal(cell, ascii_only=ascii_only) for cell in headers]
     body = [[terminal(cell, ascii_only=ascii_only) for cell in row] for row in rows]
@@ -47,13 +51,25 @@ def table(
         width = shutil.get_terminal_size().columns
     lines = [heads, *body] if any(heads) else body
     top = 1 if any(heads) else 0
-    if width is not None:
-        widths = _fitting(lines, width)
-        top = sum(len(_folded(line, widths)) for line in lines[:top])
-        lines = [piece for line in lines for piece in _folded(line, widths)]
+    widths = None if width is None else _fitting(lines, width)
+    folded = [[line] if widths is None else _folded(line, widths) for line in lines]
+    pieces = [piece for line in folded for piece in line]
     if colour:
-        return _in_colour(lines, top, right)
-    return "".join(f"{line}\n" for line in columns(lines, right=right, gap=" " * _GAP))
+        drawn = _in_colour(pieces, sum(map(len, folded[:top])), right).splitlines()
+    else:
+        drawn = columns(pieces, right=right, gap=" " * _GAP)
+    notes = [""] * top + [terminal(text, ascii_only=ascii_only) for text in below]
+    return "".join(f"{line}\n" for line in _with_notes(drawn, map(len, folded), notes))
+
+
+def _with_notes(drawn: Iterable[str], heights: Iterable[int], notes: Iterable[str]) -> Iterator[str]:
+    """The lines of a table with a note below the rows that have one; `heights` is how many lines each row takes."""
+    lines, rest = iter(drawn), iter(notes)
+    for height in heights:
+        yield from islice(lines, height)
+        note = next(rest, "")
+        if note:
+            yield f"{' ' * _INDENT}{note}"
 
 
 def _is_figures(cells: Sequence[str]) -> bool:

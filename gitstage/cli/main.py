@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from gitstage.cli.context import Context
 from gitstage.errors import GitstageError
@@ -74,8 +76,9 @@ class Commands(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], SUMMARIES, n=1)
-            meant = f" Did you mean {near[0]!r}?" if near else " See: gitstage --help"
-            raise click.UsageError(f"There is no command {args[0]!r}.{meant}", ctx)
+            raise GitstageError(
+                f"there is no command {args[0]!r}", hint=f"gitstage {near[0]}" if near else "gitstage --help"
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -93,7 +96,7 @@ class Commands(click.Group):
 @click.option("-C", "directory", metavar="DIR", default=".", help="Run as if started in DIR.")
 @click.option("--repo", metavar="PATH|URL", help="The repository; for a URL, a clone in the user's cache is read.")
 @click.option("--registry", metavar="FOLDER", help="The registry's folder, where a repository holds several.")
-@click.option("--verbose", is_flag=True, help="Say more on stderr.")
+@click.option("--verbose", is_flag=True, help="Say on stderr which registry, trunk and moment are meant.")
 @click.pass_context
 def cli(ctx: click.Context, directory: str, repo: str | None, registry: str | None, verbose: bool) -> None:
     """Promote machine-learning models through stages kept in Git.
@@ -121,8 +124,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         )
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
-    except click.ClickException as error:
+    except NoArgsIsHelpError as error:
         error.show()
+        return 2
+    except click.UsageError as error:
+        _say(GitstageError(_first_small(error.format_message()), hint=_how(error.ctx)))
+        return 2
+    except click.ClickException as error:
+        _say(GitstageError(_first_small(error.format_message())))
         return 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
@@ -136,6 +145,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 141
     except Exception as error:  # noqa: BLE001 - the one place where everything else ends
         return _bug(error)
+
+
+def _first_small(message: str) -> str:
+    """One of click's sentences as we write ours: on one line, without a capital and a full stop."""
+    words = " ".join(message.split()).removesuffix(".")
+    return words[:1].lower() + words[1:]
+
+
+def _how(ctx: click.Context | None) -> str:
+    """The command's own example, as somebody who typed it wrongly needs one; else where to look."""
+    command = ctx.command if ctx is not None else None
+    for line in (command.epilog or "").splitlines() if command is not None else ():
+        if line.startswith("  gitstage "):
+            return re.split("  +", line.strip())[0]
+    return "gitstage --help"
 
 
 def _say(error: GitstageError) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from gitstage.cli.output import ascii_only, coloured, print_json
+from gitstage.cli.output import ascii_only, coloured, print_json, print_line
 from gitstage.findings import Verdict
 from gitstage.operations.landing import Outcome
-from gitstage.sinks import terminal
 
 
 def tell(outcome: Outcome, *, as_json: bool) -> int:
@@ -16,13 +15,13 @@ def tell(outcome: Outcome, *, as_json: bool) -> int:
         print_json(document(outcome))
         return outcome.exit_code
     for note in outcome.notes:
-        click.echo(f"note: {terminal(note)}", err=True)
+        print_line(f"note: {note}", err=True)
     verdict = outcome.report.verdict
     if verdict is not Verdict.PASSED or outcome.dry_run:
         from gitstage.reports import text
 
         click.echo(text.render(outcome.report, colour=coloured(), ascii_only=ascii_only()).rstrip("\n"))
-    click.echo(terminal(_sentence(outcome)), err=outcome.commit is None and verdict is not Verdict.PASSED)
+    print_line(_sentence(outcome), err=outcome.commit is None and verdict is not Verdict.PASSED)
     return outcome.exit_code
 
 

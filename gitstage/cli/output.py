@@ -14,9 +14,10 @@ def coloured() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
-def ascii_only() -> bool:
-    """Whether stdout cannot show more than ASCII."""
-    return (getattr(sys.stdout, "encoding", "") or "").lower().replace("-", "") not in ("utf8", "utf8sig")
+def ascii_only(*, err: bool = False) -> bool:
+    """Whether stdout (or stderr) cannot show more than ASCII."""
+    stream = sys.stderr if err else sys.stdout
+    return (getattr(stream, "encoding", "") or "").lower().replace("-", "") not in ("utf8", "utf8sig")
 
 
 def print_json(document: object) -> None:
@@ -26,15 +27,15 @@ def print_json(document: object) -> None:
     click.echo(json_document(document), nl=False)
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows below each other in columns, under their headers."""
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, below: Sequence[str] = ()) -> None:
+    """Rows below each other in columns, under their headers; `below` each row, a line that is in no column."""
     from gitstage.cli.drawing import table
 
-    click.echo(table(headers, rows, colour=coloured(), ascii_only=ascii_only()), nl=False)
+    click.echo(table(headers, rows, below=below, colour=coloured(), ascii_only=ascii_only()), nl=False)
 
 
-def print_line(text: str, *, err: bool = False) -> None:
+def print_line(text: str, *, err: bool = False, nl: bool = True) -> None:
     """One line, in which nothing is hidden and nothing acts on the terminal."""
     from gitstage.sinks import terminal
 
-    click.echo(terminal(text, ascii_only=not err and ascii_only()), err=err)
+    click.echo(terminal(text, ascii_only=ascii_only(err=err)), err=err, nl=nl)

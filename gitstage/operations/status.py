@@ -63,7 +63,11 @@ def run(registry: Registry, model: str | None = None, *, at: str | None = None, 
     else:
         found = _now(registry, model)
     if model is not None and not found.models:
-        raise NoSuchThing(f"there is no model {model}", hint="gitstage status lists the models")
+        if at is not None and not declared:
+            raise NoSuchThing(f"nothing of {model} had taken effect at {at}", hint=f"gitstage log {model}")
+        from gitstage.operations.models import no_model
+
+        raise no_model(registry.at(registry.tip or registry.head), registry.identity.layout, model)
     return found
 
 

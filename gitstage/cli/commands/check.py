@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from gitstage.cli.context import Context, pass_context
-from gitstage.cli.output import ascii_only, coloured
-
-NAMES = ("text", "json", "github", "markdown")
+from gitstage.cli.output import ascii_only, coloured, print_line
+from gitstage.errors import GitstageError
+from gitstage.reports import FORMATS
 
 
 @click.command(
@@ -21,7 +21,7 @@ Examples:
 )
 @click.option("--base", metavar="REVISION", help="What the change goes into; the trunk unless given.")
 @click.option("--head", metavar="REVISION", help="The change; HEAD unless given.")
-@click.option("--format", "form", type=click.Choice(NAMES), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write there instead.")
 @pass_context
@@ -32,7 +32,6 @@ def command(context: Context, base: str | None, head: str | None, form: str, as_
     Exit codes: 0 passed, 1 refused, 4 only pending, 2 could not answer.
     """
     from gitstage.operations import check
-    from gitstage.reports import FORMATS
 
     registry = context.registry(revision=head)  # it may be the first to have one
     report = check.run(registry, base=base, head=head)
@@ -44,12 +43,13 @@ def command(context: Context, base: str | None, head: str | None, form: str, as_
     else:
         rendered = FORMATS[name](report)
     if output is not None:
-        output.write_text(rendered, encoding="utf-8")
+        try:
+            output.write_text(rendered, encoding="utf-8")
+        except OSError as error:
+            raise GitstageError(f"{output} cannot be written: {error.strerror}", hint="--output FILE") from error
     else:
         click.echo(rendered.rstrip("\n"))
     if name != "json":
-        from gitstage.sinks import terminal
-
         for line in report.elsewhere:
-            click.echo(f"open elsewhere: {terminal(line)}", err=True)
+            print_line(f"open elsewhere: {line}", err=True)
     return report.exit_code

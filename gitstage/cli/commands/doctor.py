@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gitstage.cli.context import Context, pass_context
-from gitstage.cli.output import ascii_only
+from gitstage.cli.output import ascii_only, print_line
 
 
 @click.command(
@@ -24,7 +24,7 @@ def command(context: Context) -> int:
     marks = ("ok", "--", "!!") if ascii_only() else ("✓", "–", "✗")
     for check in checks:
         mark = marks[0] if check.well else marks[1] if check.optional else marks[2]
-        click.echo(f"{mark} {check.name:<11} {terminal(check.found)}")
+        click.echo(f"{mark} {check.name:<11} {terminal(check.found, ascii_only=ascii_only())}")
         if check.hint:
-            click.echo(f"  {'':<11} try: {terminal(check.hint)}")
+            print_line(f"  {'':<11} try: {check.hint}")
     return 0 if all(check.well or check.optional for check in checks) else 1

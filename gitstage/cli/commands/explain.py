@@ -30,6 +30,8 @@ def command(context: Context, what: str, stage: str, as_json: bool) -> int:
     outcome = promote.run(context.registry(), [what], to=[stage], dry_run=True)
     if as_json:
         print_json(document(outcome))
+    elif outcome.plan.is_empty and not outcome.report.judgements:
+        click.echo("nothing to promote: it is declared there already")
     else:
         from gitstage.reports import text
 

@@ -20,15 +20,15 @@ Example:
 @pass_context
 def command(context: Context, files: tuple[Path, ...], check: bool) -> int:
     """Write manifests in their canonical form. Comments are lost."""
+    from gitstage.cli.output import print_line
     from gitstage.operations import fmt
-    from gitstage.sinks import terminal
 
     done = fmt.run([Path(context.directory) / file for file in files], check=check)
     for path in done.changed:
-        click.echo(f"{'would change' if check else 'wrote'} {terminal(str(path))}")
+        print_line(f"{'would change' if check else 'wrote'} {path}")
     for path, problem in done.problems:
         line = f":{problem.line}" if problem.line else ""
-        click.echo(f"{terminal(str(path))}{line}: {terminal(problem.message)}", err=True)
+        print_line(f"{path}{line}: {problem.message}", err=True)
         if problem.hint:
-            click.echo(f"  try: {terminal(problem.hint)}", err=True)
+            print_line(f"  try: {problem.hint}", err=True)
     return 2 if done.problems else 1 if check and done.changed else 0

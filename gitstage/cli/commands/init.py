@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gitstage.cli.context import Context, dry_run_option, json_option, pass_context
+from gitstage.cli.output import print_line
 
 
 @click.command(
@@ -37,7 +38,10 @@ def command(context: Context, folder: str | None, ci: str | None, dry_run: bool,
     made = init.run(Path(context.directory), folder or context.folder, ci=ci, workflows=workflows, dry_run=dry_run)
     code = tell(made.outcome, as_json=as_json)
     if not as_json and made.outcome.commit is not None:
-        where = made.folder or "."
-        click.echo(f"The registry is in {where}. Its policy is {where}/gitstage.yaml; next:", err=True)
+        where = f"in {made.folder}/" if made.folder else "at the root of the repository"
+        print_line(
+            f"The registry is {where}; its policy is {f'{made.folder}/' if made.folder else ''}gitstage.yaml.", err=True
+        )
+        click.echo("Next:", err=True)
         click.echo("  gitstage register MODEL@1.0.0 --artifact FILE --metric NAME=VALUE --to staging", err=True)
     return code

@@ -6,7 +6,7 @@ import click
 
 from gitstage.cli.completing import complete_reference
 from gitstage.cli.context import Context, json_option, pass_context
-from gitstage.cli.output import print_json, print_table
+from gitstage.cli.output import print_json, print_line, print_table
 
 
 @click.command(
@@ -28,26 +28,27 @@ def command(context: Context, what: str, at: str | None, as_json: bool) -> None:
     if as_json:
         print_json(document(found))
         return
-    from gitstage.sinks import terminal
-
+    # The tag says the stage, too, and leads to the commit: `git show TAG`.
     rows = [
         [
             f"{effect.moment:%Y-%m-%d %H:%M} UTC",
             effect.slot.stage,
             effect.action,
             f"{effect.before or '–'} → {effect.after or '–'}",
-            effect.commit[:12],
             effect.name,
-            found.reasons.get(effect.commit, ""),
         ]
         for effect in found.effects
     ]
+    headers = ["when", "stage", "what", "version", "tag"]
+    if "@" in what:
+        headers, rows = headers[:1] + headers[2:], [row[:1] + row[2:] for row in rows]
     if rows:
-        print_table(["when", "stage", "what", "version", "commit", "tag", "why"], rows)
+        reasons = (found.reasons.get(effect.commit) for effect in found.effects)
+        print_table(headers, rows, below=[f"why: {reason}" if reason else "" for reason in reasons])
     else:
-        click.echo(f"nothing of {terminal(found.model)} has taken effect")
+        print_line(f"nothing of {what} has taken effect")
     for alarm in found.alarms:
-        click.echo(f"alarm: {terminal(alarm.ref)}: {terminal(alarm.why)}", err=True)
+        print_line(f"alarm: {alarm.ref}: {alarm.why}", err=True)
 
 
 def document(found: object) -> dict[str, object]:

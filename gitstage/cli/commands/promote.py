@@ -6,6 +6,7 @@ import click
 
 from gitstage.cli.completing import complete_reference, complete_stage
 from gitstage.cli.context import Context, changing, pass_context, reason_option
+from gitstage.errors import GitstageError
 
 
 @click.command(
@@ -23,10 +24,9 @@ Examples:
     "--to",
     "stages",
     multiple=True,
-    required=True,
     metavar="STAGE",
     shell_complete=complete_stage,
-    help="The stage; may be given again.",
+    help="The stage; may be given again.  [required]",
 )
 @reason_option(required=False)
 @changing
@@ -48,5 +48,12 @@ def command(
     from gitstage.cli.outcomes import tell
     from gitstage.operations import promote
 
+    if not stages:
+        # `promote MODEL production`, as many type it at first
+        *models, last = references
+        meant = (
+            f"{' '.join(models)} --to {last}" if models and "@" not in last else f"{' '.join(references)} --to STAGE"
+        )
+        raise GitstageError("promote needs a stage", hint=f"gitstage promote {meant}")
     outcome = promote.run(context.registry(), references, to=stages, reason=reason, push=push, dry_run=dry_run)
     return tell(outcome, as_json=as_json)

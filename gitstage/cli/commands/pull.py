@@ -9,7 +9,7 @@ import click
 
 from gitstage.cli.completing import complete_reference
 from gitstage.cli.context import Context, at_options, json_option, pass_context
-from gitstage.cli.output import print_json
+from gitstage.cli.output import print_json, print_line
 
 
 @click.command(
@@ -38,11 +38,11 @@ def command(
     From the registry itself, file: and https:. A folder that holds the same already is left alone.
     """
     from gitstage.operations import pull
-    from gitstage.sinks import terminal
 
     def progress(path: str, done: int, size: int) -> None:
         if sys.stderr.isatty():
-            click.echo(f"\r{terminal(path)}  {done * 100 // max(size, 1)} %", err=True, nl=done >= size)
+            click.echo("\r", err=True, nl=False)
+            print_line(f"{path}  {done * 100 // max(size, 1)} %", err=True, nl=done >= size)
 
     registry = context.registry()
     pulled = pull.run(
@@ -69,6 +69,4 @@ def command(
     if registry.is_behind:
         click.echo("note: commits on the trunk are not judged yet: gitstage tag", err=True)
     said = "is there already" if pulled.unchanged else "pulled and verified"
-    click.echo(
-        f"{terminal(f'{pulled.resolved.model}@{pulled.resolved.version}')} {said}: {terminal(str(pulled.folder))}"
-    )
+    print_line(f"{pulled.resolved.model}@{pulled.resolved.version} {said}: {pulled.folder}")

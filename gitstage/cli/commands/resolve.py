@@ -6,7 +6,7 @@ import click
 
 from gitstage.cli.completing import complete_reference
 from gitstage.cli.context import Context, at_options, json_option, pass_context
-from gitstage.cli.output import print_json
+from gitstage.cli.output import print_json, print_line
 
 
 @click.command(
@@ -30,7 +30,5 @@ def command(context: Context, reference: str, field: str | None, at: str | None,
     if as_json:
         print_json(resolved.document())
     else:
-        from gitstage.sinks import terminal
-
         for line in resolved.field(field or "version").splitlines():
-            click.echo(terminal(line))
+            print_line(line)

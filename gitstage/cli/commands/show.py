@@ -8,7 +8,7 @@ import click
 
 from gitstage.cli.completing import complete_reference
 from gitstage.cli.context import Context, at_options, json_option, pass_context
-from gitstage.cli.output import print_json, print_table
+from gitstage.cli.output import print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from gitstage.operations.show import Shown
@@ -38,17 +38,16 @@ def command(context: Context, reference: str, at: str | None, declared: bool, as
 
 def _print(found: Shown) -> None:
     from gitstage.cli.drawing import size
-    from gitstage.sinks import terminal
 
     manifest, resolved = found.manifest, found.resolved
     where = f"in effect in {', '.join(found.in_effect)}" if found.in_effect else "archived" if found.archived else ""
-    click.echo(terminal(f"{resolved.model}@{resolved.version}") + (f"  {where}" if where else ""))
+    print_line(f"{resolved.model}@{resolved.version}" + (f"  {where}" if where else ""))
     if found.held is not None:
-        click.echo(f"held: {terminal(found.held)}")
+        print_line(f"held: {found.held}")
     if found.problem is not None:
-        click.echo(f"its manifest cannot be read: {terminal(found.problem)}")
+        print_line(f"its manifest cannot be read: {found.problem}")
     if manifest.get("description"):
-        click.echo(terminal(str(manifest["description"])))
+        print_line(str(manifest["description"]))
     for group in ("metrics", "params", "labels", "source"):
         rows = [[name, str(value)] for name, value in manifest.get(group, {}).items()]
         if rows:

@@ -8,7 +8,7 @@ import click
 
 from gitstage.cli.completing import complete_reference
 from gitstage.cli.context import Context, at_options, json_option, pass_context
-from gitstage.cli.output import print_json, print_table
+from gitstage.cli.output import print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from gitstage.ledger import Open
@@ -37,14 +37,15 @@ def command(context: Context, model: str | None, at: str | None, declared: bool,
     if as_json:
         print_json(document(found))
         return
-    _print(found, detailed=model is not None)
+    _print(found, detailed=model is not None, declared=declared)
 
 
-def _print(found: Status, *, detailed: bool) -> None:
-    from gitstage.sinks import terminal
-
+def _print(found: Status, *, detailed: bool, declared: bool) -> None:
     if not found.models:
-        click.echo("no model is registered: gitstage register MODEL@1.0.0 --artifact FILE")
+        if found.at is not None:
+            print_line(f"nothing had taken effect at {found.at}" if not declared else f"{found.at} declares nothing")
+        else:
+            click.echo("no model is registered: gitstage register MODEL@1.0.0 --artifact FILE")
     elif detailed:
         _print_model(found.models[0])
     else:
@@ -53,11 +54,11 @@ def _print(found: Status, *, detailed: bool) -> None:
         print_table(headers, rows)
         for model in found.models:
             for line in _why(model):
-                click.echo(line)
+                print_line(line)
     if found.policy_waiting is not None:
-        click.echo(f"policy: {_reason(found.policy_waiting)}")
+        print_line(f"policy waits: {_reason(found.policy_waiting)}")
     for note in found.notes:
-        click.echo(f"note: {terminal(note)}", err=True)
+        print_line(f"note: {note}", err=True)
 
 
 def _row(model: ModelStatus, stages: tuple[str, ...]) -> list[str]:
@@ -71,46 +72,41 @@ def _cell(cell: Cell) -> str:
 
 
 def _why(model: ModelStatus) -> list[str]:
-    from gitstage.sinks import terminal
-
     lines = []
     for stage, cell in model.slots.items():
         if cell.waiting is not None:
-            lines.append(f"{terminal(model.model)}: {stage} waits: {_reason(cell.waiting)}")
+            lines.append(f"{model.model}: {stage} waits: {_reason(cell.waiting)}")
     if model.waiting is not None:
-        lines.append(f"{terminal(model.model)}: its records are open: {_reason(model.waiting)}")
+        lines.append(f"{model.model}: its records are open: {_reason(model.waiting)}")
     return lines
 
 
 def _reason(waiting: Open) -> str:
-    from gitstage.sinks import terminal
-
     found = waiting.findings[0] if waiting.findings else None
     if found is None:
         return str(waiting.verdict)
     opens = f", opens {found.opens:%Y-%m-%d %H:%M} UTC" if found.opens else ""
     more = f" and {len(waiting.findings) - 1} more" if len(waiting.findings) > 1 else ""
-    return f"{found.rule}: {terminal(found.message)}{opens}{more}"
+    return f"{found.rule}: {found.message}{opens}{more}"
 
 
 def _print_model(model: ModelStatus) -> None:
     from gitstage.layout import version_key
-    from gitstage.sinks import terminal
 
     rows = []
     for stage, cell in model.slots.items():
         effect = cell.effect
         since = f"{effect.moment:%Y-%m-%d %H:%M} UTC" if effect is not None and effect.after else ""
         rows.append([stage, _cell(cell), since, effect.name if effect is not None else ""])
-    click.echo(terminal(model.model))
+    print_line(model.model)
     print_table(["stage", "in effect", "since", "tag"], rows)
     versions = ", ".join(sorted(model.versions, key=version_key, reverse=True))
-    click.echo(f"versions  {terminal(versions) or EMPTY}")
-    click.echo(f"archived  {terminal(', '.join(sorted(model.archived, key=version_key, reverse=True))) or EMPTY}")
+    print_line(f"versions  {versions or EMPTY}")
+    print_line(f"archived  {', '.join(sorted(model.archived, key=version_key, reverse=True)) or EMPTY}")
     for version, reason in sorted((model.held or {}).items()):
-        click.echo(f"held      {terminal(version)}: {terminal(reason)}")
+        print_line(f"held      {version}: {reason}")
     for line in _why(model):
-        click.echo(line)
+        print_line(line)
 
 
 def document(found: Status) -> dict[str, object]:

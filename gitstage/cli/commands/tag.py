@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from gitstage.cli.context import Context, dry_run_option, json_option, pass_context, reason_option
-from gitstage.cli.output import print_json
+from gitstage.cli.output import print_json, print_line
+
+INDENT = " " * 11
 
 
 @click.command(
@@ -27,7 +29,6 @@ def command(context: Context, rewritten: bool, reason: str | None, dry_run: bool
     """
     from gitstage.findings import Verdict
     from gitstage.operations import tag
-    from gitstage.sinks import terminal
 
     registry = context.registry()
     outcome = tag.run(registry, dry_run=dry_run, rewritten=rewritten, reason=reason)
@@ -35,23 +36,23 @@ def command(context: Context, rewritten: bool, reason: str | None, dry_run: bool
         print_json(document(outcome))
         return outcome.exit_code
     for note in outcome.notes:
-        click.echo(f"note: {terminal(note)}", err=True)
+        print_line(f"note: {note}", err=True)
     for effect in outcome.effects:
-        click.echo(f"in effect  {terminal(effect.subject())}")
+        print_line(f"in effect  {effect.subject()}")
     made = [ref for ref in outcome.tags if not any(ref.endswith(f"/{effect.name}") for effect in outcome.effects)]
     for ref in made:
-        click.echo(f"tagged     {terminal(ref.removeprefix('refs/tags/'))}")
+        print_line(f"tagged     {ref.removeprefix('refs/tags/')}")
     for name, item in sorted(outcome.state.open.items()):
         word = "refused" if item.verdict is Verdict.REFUSED else "pending"
-        click.echo(f"{word}    {terminal(name)}")
+        print_line(f"{word}    {name}")
         for finding in item.findings:
             opens = f", opens {finding.opens:%Y-%m-%d %H:%M} UTC" if finding.opens else ""
-            click.echo(f"             {finding.rule}: {terminal(finding.message)}{opens}")
+            print_line(f"{INDENT}{finding.rule}: {finding.message}{opens}")
             if finding.hint:
-                click.echo(f"             try: {terminal(finding.hint)}")
-        click.echo(f"             to take it back: {terminal(item.way_back)}")
+                print_line(f"{INDENT}try: {finding.hint}")
+        print_line(f"{INDENT}to take it back: {item.way_back}")
     for alarm in outcome.alarms:
-        click.echo(f"alarm      {terminal(alarm.ref)}: {terminal(alarm.why)}")
+        print_line(f"alarm      {alarm.ref}: {alarm.why}")
     if not (outcome.tags or outcome.state.open or outcome.alarms):
         click.echo("nothing new")
     elif outcome.pushed:
