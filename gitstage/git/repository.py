@@ -213,9 +213,20 @@ class Repository:
     def first_parents(self, after: str | None, to: str) -> list[str]:
         """The commits on the first-parent line of `to` that are not on that of `after` (None: all), oldest first."""
         self._needs_history()
-        without = [] if after is None else ["--exclude-first-parent-only", f"^{after}"]
-        answer = self.processes.run("rev-list", "--first-parent", "--reverse", *without, "--end-of-options", to)
-        return answer.out.decode().split()
+        if after is None:
+            return self._line("--end-of-options", to)
+        if after == to:
+            return []
+        # Mostly `after` is on the line. (git's own --exclude-first-parent-only leaves second parents out as well,
+        # where commit dates are equal or out of order.)
+        line = self._line(f"^{after}", "--end-of-options", to)
+        if line and self.commits(line[:1])[line[0]].parents[:1] == (after,):
+            return line
+        known = set(self._line("--end-of-options", after))
+        return [commit for commit in self._line("--end-of-options", to) if commit not in known]
+
+    def _line(self, *revisions: str) -> list[str]:
+        return self.processes.run("rev-list", "--first-parent", "--reverse", *revisions).out.decode().split()
 
     def first_touching(self, path: str, to: str) -> str | None:
         """The oldest commit on the first-parent line of `to` that changed what lies at `path`."""
@@ -241,8 +252,11 @@ class Repository:
         if not present:
             return wanted
         stdin = "".join(f"{oid}\n" for oid in (*sorted(present), f"^{tip}")).encode()
-        answer = self.processes.run("rev-list", "--stdin", stdin=stdin)
-        return (wanted - present) | (present & set(answer.out.decode().split()))
+        without = present & set(self.processes.run("rev-list", "--stdin", stdin=stdin).out.decode().split())
+        if without:
+            # Where commit dates are out of order git may have given up too early on finding them.
+            without -= set(self.processes.run("rev-list", "--end-of-options", tip).out.decode().split())
+        return (wanted - present) | without
 
     def merge_bases(self, a: str, b: str) -> list[str]:
         """The best common ancestors of two commits."""
@@ -258,8 +272,8 @@ class Repository:
     def write_tree(self, base: str | None, edits: Mapping[str, Entry | None]) -> str:
         """Write the tree that the commit `base` (None: nothing) becomes by edits, and say its id.
 
-        An edit is what shall lie at a path, or None. Folders that become empty go; a path that git must not write
-        raises GitError.
+        An edit is what shall lie at a path, or None where no file shall. Folders that become empty go; a path that git
+        must not write raises GitError.
         """
         return edited(self._store, self._listings, self._tree_of(base) if base is not None else None, edits)
 

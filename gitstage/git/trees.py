@@ -102,7 +102,8 @@ class Tree:
 def edited(store: ObjectStore, listings: Listings, base: str | None, edits: Mapping[str, Entry | None]) -> str:
     """Write the tree that tree `base` (None: the empty one) becomes by `edits`; only touched trees are written.
 
-    An edit is what shall lie at a path, or None where nothing shall. Folders that become empty go.
+    An edit is what shall lie at a path, or None where no file shall (a folder at that path stays, as in
+    `changes.Overlay`). Folders that become empty go.
     """
     touched: dict[str, dict[str, Entry | None]] = {"": {}}
     inside: dict[str, list[str]] = {}
@@ -120,16 +121,25 @@ def edited(store: ObjectStore, listings: Listings, base: str | None, edits: Mapp
         touched[path.rpartition("/")[0]][name] = entry
 
     def written(folder: str, before: Snapshot) -> Mapping[str, Entry]:
-        names = {**before.listing(folder), **touched[folder]}
+        names = dict(before.listing(folder))
+        for name, entry in touched[folder].items():
+            lies = names.get(name)
+            if entry is not None:
+                names[name] = entry
+            elif lies is not None and not lies.is_folder:
+                del names[name]
         for inner in inside.get(folder, ()):
             name = inner.rpartition("/")[2]
             lies = names.get(name)
-            if lies is not None and (not lies.is_folder or name in touched[folder]):
+            if lies is not None and (not lies.is_folder or touched[folder].get(name) is not None):
                 _check_untouched(inner, edits)
                 continue
             below = written(inner, before if lies is not None else Nothing())
-            names[name] = Entry(FOLDER, store.write("tree", tree_bytes(below))) if below else None
-        return {name: entry for name, entry in names.items() if entry is not None}
+            if below:
+                names[name] = Entry(FOLDER, store.write("tree", tree_bytes(below)))
+            else:
+                names.pop(name, None)
+        return names
 
     before = Tree(base, store, listings) if base is not None else Nothing()
     return store.write("tree", tree_bytes(written("", before)))

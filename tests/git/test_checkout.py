@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -309,11 +310,9 @@ def test_a_folder_full_of_other_things_never_gives_way_to_a_file(sandbox: Sandbo
     assert sandbox.read("staging/mine") == "1"
 
 
-def test_a_folder_that_is_taken_away_as_a_whole_is_left_where_it_lies(
-    sandbox: Sandbox, repo: Repository, base: str
-) -> None:
-    assert landed(repo, base, {"staging": None}) == ["staging"]
-    assert sandbox.read("staging/m.yaml") == "1.0.0"
+def test_a_folder_where_no_file_shall_lie_is_left_where_it_lies(sandbox: Sandbox, repo: Repository, base: str) -> None:
+    assert landed(repo, base, {"staging": None, "README.md": None}) == []
+    assert (sandbox.status(), sandbox.read("staging/m.yaml")) == ("", "1.0.0")
 
 
 def test_modes_do_not_count_where_git_is_told_that_they_do_not(sandbox: Sandbox, repo: Repository, base: str) -> None:
@@ -615,6 +614,45 @@ def test_a_shallow_clone_keeps_what_it_cannot_judge(sandbox: Sandbox, base: str,
     abandoned(shallow, new, {"staging/m.yaml": "3.0.0"}, moved=False)
     with shallow.open() as repo, pytest.raises(ShallowRepository):
         Checkout(repo).finish()
+
+
+def test_many_who_change_one_work_tree_leave_it_at_the_branch(sandbox: Sandbox, base: str) -> None:
+    """Four at once, each with a repository object of its own, all on the branch that is checked out."""
+    failures: list[BaseException] = []
+
+    def change(number: int) -> None:
+        try:
+            with sandbox.open() as repo:
+                for step in range(3):
+                    land(repo, {f"staging/{number}.yaml": f"{step}", "production/m.yaml": f"{number}.{step}"})
+        except BaseException as error:  # noqa: BLE001 - shown by the main thread
+            failures.append(error)
+
+    def land(repo: Repository, edits: Mapping[str, str]) -> None:
+        following = Checkout(repo)
+        for _ in range(60):
+            head = repo.resolve("HEAD")
+            new = commit_of(repo, head, edits)
+            following.begin(head, new, edits)
+            try:
+                repo.transact([RefUpdate("refs/heads/main", new, head)], reason="race")
+            except RefMoved:
+                continue
+            finally:
+                following.finish()
+            return
+        raise AssertionError("never landed")
+
+    threads = [threading.Thread(target=change, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with sandbox.open() as repo:
+        Checkout(repo).finish()
+    assert (sandbox.status(), journals(sandbox)) == ("", [])
+    assert sandbox.git("rev-list", "--count", "main") == "13"
 
 
 # ------------------------------------------------------------------------------------------------- sudden deaths

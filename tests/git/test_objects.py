@@ -236,3 +236,48 @@ def test_a_pack_of_a_blob_of_many_sizes_is_whole(sandbox: Sandbox) -> None:
     blobs = [bytes([size % 251]) * size for size in sizes]
     sandbox.git("index-pack", "--strict", "--stdin", stdin=pack(Object("blob", data) for data in blobs))
     assert [int(sandbox.git("cat-file", "-s", object_id("blob", data))) for data in blobs] == sizes
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_commit_or_said_to_be_broken(data: bytes) -> None:
+    for start in (b"", f"tree {A}\n".encode(), f"tree {A}\nauthor A <a@b> 1 +0000\ncommitter ".encode()):
+        try:
+            commit = parsed_commit(B, start + data)
+        except GitError:
+            continue
+        assert is_object_id(commit.tree)
+        assert all(is_object_id(parent) for parent in commit.parents)
+        assert commit.committed.tzinfo is UTC
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_tag_or_said_to_be_broken(data: bytes) -> None:
+    for start in (b"", f"object {A}\ntype commit\n".encode(), f"object {A}\ntype tag\ntag x\ntagger T <".encode()):
+        try:
+            tag, kind = parsed_tag("refs/tags/x", B, start + data)
+        except GitError:
+            continue
+        assert is_object_id(tag.target)
+        assert kind.isalpha()
+
+
+@given(st.binary(max_size=120))
+def test_any_bytes_are_a_tree_or_said_to_be_broken(data: bytes) -> None:
+    for read in (data, b"100644 a\0" + data, b"100644 a\0" + bytes(20) + data):
+        try:
+            entries = parsed_tree(read, A)
+        except GitError:
+            continue
+        assert all(is_object_id(entry.oid) and "/" not in name for name, entry in entries.items())
+
+
+MESSAGES = st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"]), max_size=60)
+
+
+@given(MESSAGES)
+def test_a_message_comes_back_as_it_was_given(message: str) -> None:
+    person = "A <a@b> 1 +0000"
+    kept = message.rstrip("\n") + "\n"
+    assert parsed_commit(B, commit_bytes(A, [B], person, person, message)).message == kept
+    if "-----BEGIN " not in message:
+        assert parsed_tag("r", B, tag_bytes("x", A, "commit", person, message))[0].message == kept

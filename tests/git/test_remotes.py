@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from gitstage.changes import FILE, Entry
 from gitstage.git import GitError, NoSuchRevision, PushRefused, RefMoved, Repository
 from tests.git.sandbox import Sandbox, executable, git
 
@@ -234,6 +237,49 @@ def test_a_push_url_and_a_helper_of_the_users_get_their_variables(
     assert (remote.refs()["refs/heads/main"], seen.read_text()) == (commit, "s3cret\n")
 
 
+def test_many_who_push_to_one_remote_all_land_in_one_line(remote: Sandbox, tmp_path: Path) -> None:
+    """Each plans again on what it fetches, as the commands do; nobody is lost, and every tag has its commit."""
+    people, changes = 4, 3
+    clones = [clone(remote, tmp_path / f"clone-{number}") for number in range(people)]
+    failures: list[BaseException] = []
+
+    def promote(number: int) -> None:
+        try:
+            with clones[number].open() as repo:
+                for change in range(changes):
+                    land(repo, f"{number}-{change}")
+        except BaseException as error:  # noqa: BLE001 - shown by the main thread
+            failures.append(error)
+
+    def land(repo: Repository, name: str) -> None:
+        for _ in range(60):
+            repo.fetch("origin", ["+refs/heads/main:refs/remotes/origin/main"])
+            tip = repo.resolve("refs/remotes/origin/main")
+            blob = Entry(FILE, repo.write_blob(name.encode()))
+            commit = repo.write_commit(repo.write_tree(tip, {f"slots/{name}": blob}), [tip], name)
+            tag = repo.write_tag(f"m/{name}", commit, "takes effect")
+            try:
+                repo.push("origin", {"refs/heads/main": commit, f"refs/tags/m/{name}": tag})
+            except RefMoved:
+                continue
+            return
+        raise AssertionError(f"{name} never landed")
+
+    threads = [threading.Thread(target=promote, args=(number,)) for number in range(people)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    names = {f"{number}-{change}" for number in range(people) for change in range(changes)}
+    assert set(remote.git("ls-tree", "--name-only", "main:slots").splitlines()) == names
+    assert sorted(remote.git("log", "--format=%s", "main").splitlines()) == sorted([*names, "base"])
+    assert remote.git("rev-list", "--min-parents=2", "--count", "main") == "0"
+    with remote.open() as repo:
+        tagged = {tag.ref.removeprefix("refs/tags/m/"): tag.target for tag in repo.tags()}
+        assert {commit.message.strip(): commit.id for commit in repo.commits(tagged.values()).values()} == tagged
+
+
 # ------------------------------------------------------------------------------------------------------ fetching
 
 
@@ -311,8 +357,6 @@ def test_no_remote_helper_runs_a_command(alice: Sandbox, hers: Repository, tmp_p
 
 def test_nobody_is_asked_for_a_password(alice: Sandbox, hers: Repository, tmp_path: Path) -> None:
     """Answered by a server on loopback that wants a password from everybody."""
-    import threading
-    from http.server import BaseHTTPRequestHandler, HTTPServer
 
     class Closed(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

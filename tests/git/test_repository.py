@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gitstage.changes import FILE, Entry, files
 from gitstage.git import (
@@ -24,6 +26,7 @@ from gitstage.git import (
     ShallowRepository,
     environment,
 )
+from gitstage.git.objects import commit_bytes
 from tests.git.sandbox import Sandbox, executable, git
 
 MISSING = "b" * 40
@@ -394,6 +397,24 @@ def test_first_parents_are_the_trunks_own_steps_oldest_first(sandbox: Sandbox, r
     assert repo.first_parents(two, one) == []
 
 
+def test_a_history_that_git_gives_up_on_too_early_is_walked_to_its_end(sandbox: Sandbox, repo: Repository) -> None:
+    """Six commits dated 1970 on the trunk are more than git looks behind for what is newer."""
+    tree = repo.write_tree(None, {})
+
+    def commit(number: int, parents: list[str]) -> str:
+        person = f"A <a@b> {number if 3 < number < 11 else 1772366400 + number} +0000"
+        return repo._store.write("commit", commit_bytes(tree, parents, person, person, str(number)))
+
+    ids: list[str] = []
+    for number in range(12):
+        ids.append(commit(number, ids[-1:]))
+    side = commit(12, ids[1:2])
+    repo.flush()
+    assert repo.unreachable([*ids, side], ids[-1]) == {side}
+    assert repo.first_parents(ids[2], ids[-1]) == ids[3:]
+    assert repo.first_parents(side, ids[-1]) == ids[2:]
+
+
 def test_first_parents_after_a_commit_of_a_merged_branch_are_those_of_the_trunk(
     sandbox: Sandbox, repo: Repository
 ) -> None:
@@ -446,6 +467,59 @@ def test_what_is_not_in_a_history_is_told_from_what_is(sandbox: Sandbox, repo: R
     assert repo.unreachable([names["two"]], names["two"]) == set()
     assert repo.unreachable([MISSING], names["two"]) == {MISSING}
     assert calls == []
+
+
+Graph = list[list[int]]
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    """Commits by their parents' numbers; the first ones of each are their first parents."""
+    size = draw(st.integers(2, 9))
+    return [
+        draw(st.lists(st.integers(0, number - 1), unique=True, max_size=2)) if number else [] for number in range(size)
+    ]
+
+
+def ancestors(graph: Graph, commit: int) -> set[int]:
+    """A commit and all that came before it."""
+    return {commit}.union(*(ancestors(graph, parent) for parent in graph[commit]))
+
+
+def line(graph: Graph, commit: int) -> list[int]:
+    """The first-parent line that ends at a commit, oldest first."""
+    return [*(line(graph, graph[commit][0]) if graph[commit] else []), commit]
+
+
+DATES = st.sampled_from([0, 1, 1772366400, 1772366401, 2147483648])
+"""Commit dates are never trusted: they may be equal, run backwards, or lie in 2038."""
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(graph=graphs(), data=st.data())
+def test_in_any_history_the_answers_are_those_of_its_definition(
+    repo: Repository, graph: Graph, data: st.DataObject
+) -> None:
+    tree = repo.write_tree(None, {})
+    ids: list[str] = []
+    for number, parents in enumerate(graph):
+        person = f"A <a@b> {data.draw(DATES)} +0000"
+        written = commit_bytes(tree, [ids[parent] for parent in parents], person, person, f"{number} of {graph}")
+        ids.append(repo._store.write("commit", written))
+    repo.flush()
+    numbers = st.integers(0, len(graph) - 1)
+    one, two = data.draw(numbers), data.draw(numbers)
+    assert repo.first_parents(None, ids[two]) == [ids[number] for number in line(graph, two)]
+    assert repo.first_parents(ids[one], ids[two]) == [
+        ids[number] for number in line(graph, two) if number not in line(graph, one)
+    ]
+    assert repo.is_ancestor(ids[one], ids[two]) == (one in ancestors(graph, two))
+    assert repo.unreachable(ids, ids[two]) == {
+        ids[number] for number in range(len(graph)) if number not in ancestors(graph, two)
+    }
+    common = ancestors(graph, one) & ancestors(graph, two)
+    best = {number for number in common if not any(number in ancestors(graph, other) - {other} for other in common)}
+    assert set(repo.merge_bases(ids[one], ids[two])) == {ids[number] for number in best}
 
 
 def test_a_shallow_clone_says_that_it_has_no_history_and_still_reads_its_tree(sandbox: Sandbox, tmp_path: Path) -> None:

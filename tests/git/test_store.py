@@ -7,6 +7,8 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gitstage.git import GitError, NoSuchRevision, Repository, store
 from gitstage.git.objects import Object, object_id
@@ -72,6 +74,29 @@ def test_a_name_that_means_nothing_is_an_answer(sandbox: Sandbox, reader: Reader
     (one,) = blobs(sandbox, "one")
     assert list(reader.headers([name, one])) == [None, Header(one, "blob", 3)]
     reader.close()
+
+
+QUESTIONS = st.lists(
+    st.sampled_from(
+        ["blob", "tree", "HEAD", "main", MISSING, "", "a b", "x\ny", "HEAD:nope", "-x", "HEAD^{tree}", "1 2"]
+    )
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(names=QUESTIONS, ahead=st.sampled_from([1, 60, 8192]))
+def test_many_questions_at_once_get_the_answers_that_each_gets_alone(
+    sandbox: Sandbox, names: list[str], ahead: int
+) -> None:
+    if not (sandbox.path / "a").exists():
+        sandbox.commit("one", {"a": "text\n"})
+    words = {"blob": sandbox.git("rev-parse", "HEAD:a"), "tree": sandbox.git("rev-parse", "HEAD^{tree}")}
+    asked = [words.get(name, name) for name in names]
+    with pytest.MonkeyPatch.context() as patched, sandbox.open() as repo:
+        alone = [next(repo._reader.contents([name])) for name in asked]
+        patched.setattr(store, "AHEAD", ahead)
+        assert list(repo._reader.contents(asked)) == alone
+        assert [header and header.oid for header in repo._reader.headers(asked)] == [one and one[0] for one in alone]
 
 
 def test_a_killed_process_is_an_error_and_the_next_question_starts_another(sandbox: Sandbox, reader: Reader) -> None:
