@@ -399,6 +399,8 @@ def test_a_path_that_leads_elsewhere_is_refused(path: str, problem: str) -> None
         "oci://registry.example:5000/models/fraud:1.0@sha256:" + "a" * 64,
         "hf://acme/fraud@main/model.onnx",
         "file:///srv/models/a",
+        "file:///a",
+        "https://a/".ljust(2000, "b"),
         "file://localhost/srv/a",
         "artifacts/m/1.0.0/model with space.onnx",
         "https://example.com/größe",

@@ -182,6 +182,11 @@ def test_the_owners_of_a_model_are_people(model: str, owners: tuple[str, ...]) -
     assert read_policy(GOLDEN).owners_of(model) == owners
 
 
+def test_a_question_mark_makes_a_pattern_too() -> None:
+    found = policy(LEAST + 'models:\n  "**": {owners: [a]}\n  "m?": {owners: [b]}\npeople: {a: {}, b: {}}\n')
+    assert (found.owners_of("m1"), found.owners_of("m12")) == (("b",), ("a",))
+
+
 def test_where_no_pattern_matches_nobody_owns_a_model() -> None:
     assert policy(LEAST).owners_of("m") == ()
     assert policy(LEAST).gates_for("m", "staging") == ()
