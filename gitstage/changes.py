@@ -65,30 +65,51 @@ def joined(folder: str, name: str) -> str:
 
 def files(snapshot: Snapshot, folder: str = "") -> Iterator[tuple[str, Entry]]:
     """Every file, link and submodule below `folder`, in the order of their names."""
-    for name, entry in sorted(snapshot.listing(folder).items()):
-        path = joined(folder, name)
-        if entry.is_folder:
-            yield from files(snapshot, path)
-        else:
+    # No recursion: a tree may be deeper than Python's stack, and is to be seen and refused.
+    waiting = [(folder, iter(sorted(snapshot.listing(folder).items())))]
+    while waiting:
+        here, names = waiting[-1]
+        for name, entry in names:
+            path = joined(here, name)
+            if entry.is_folder:
+                waiting.append((path, iter(sorted(snapshot.listing(path).items()))))
+                break
             yield path, entry
+        else:
+            waiting.pop()
+
+
+def _is_folder(entry: Entry | None) -> bool:
+    return entry is not None and entry.is_folder
 
 
 def changes_between(before: Snapshot, after: Snapshot, folder: str = "") -> Iterator[Change]:
-    """The paths below `folder` at which two trees differ. Equal subtrees are not looked into."""
+    """The paths below `folder` at which two trees differ, sorted folder by folder. Equal subtrees are not looked into."""
+    waiting = [(folder, _differing(before, after, folder))]
+    while waiting:
+        here, names = waiting[-1]
+        for name, was, now in names:
+            path = joined(here, name)
+            was_file = None if _is_folder(was) else was
+            now_file = None if _is_folder(now) else now
+            if was_file != now_file:
+                yield Change(path, was_file, now_file)
+            if _is_folder(was) or _is_folder(now):
+                waiting.append((path, _differing(before, after, path)))
+                break
+        else:
+            waiting.pop()
+
+
+def _differing(before: Snapshot, after: Snapshot, folder: str) -> Iterator[tuple[str, Entry | None, Entry | None]]:
+    """The names directly in a folder at which two trees differ, or may (folders that exist only in memory)."""
     old, new = before.listing(folder), after.listing(folder)
     if old is new:
         return
     for name in sorted(old.keys() | new.keys()):
         was, now = old.get(name), new.get(name)
-        if was == now and was is not None and was.oid:
-            continue
-        path = joined(folder, name)
-        if (was is not None and was.is_folder) or (now is not None and now.is_folder):
-            yield from changes_between(before, after, path)
-        was_file = None if was is None or was.is_folder else was
-        now_file = None if now is None or now.is_folder else now
-        if was_file != now_file:
-            yield Change(path, was_file, now_file)
+        if was != now or (was is not None and not was.oid):
+            yield name, was, now
 
 
 @dataclass(frozen=True)
@@ -130,10 +151,6 @@ class Nothing:
 
     def size(self, oid: str) -> int:
         raise KeyError(oid)
-
-
-def _is_folder(entry: Entry | None) -> bool:
-    return entry is not None and entry.is_folder
 
 
 @dataclass(frozen=True)

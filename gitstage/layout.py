@@ -197,11 +197,16 @@ def printable(text: str) -> bool:
 
 def is_twin(one: str, other: str) -> bool:
     """Whether a file system that knows no case, or writes accents its own way, takes one name for the other."""
-    if one.isascii() and other.isascii():
-        return len(one) == len(other) and one.lower() == other.lower()
+    return folded(one) == folded(other)
+
+
+def folded(name: str) -> str:
+    """A name as a file system compares it that knows no case, or writes accents its own way."""
+    if name.isascii():
+        return name.lower()
     from unicodedata import normalize
 
-    return normalize("NFC", normalize("NFC", one).casefold()) == normalize("NFC", normalize("NFC", other).casefold())
+    return normalize("NFC", normalize("NFC", name).casefold())
 
 
 def model_problem(name: str) -> str | None:

@@ -438,21 +438,22 @@ class Folded:
     judgements: tuple[Judgement, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def then(self, later: Folded) -> Folded:
-        """This, and what was judged after it. Of one thing the later judgement stands."""
-        said = {
-            judgement.thing: judgement
-            for judgement in self.judgements
-            if judgement.verdict is Verdict.PASSED or judgement.thing in later.state.open
-        }
-        said.update({judgement.thing: judgement for judgement in later.judgements})
+    def then(self, *later: Folded) -> Folded:
+        """This, and what was judged after it. Of one thing the last judgement stands."""
+        parts = (self, *later)
+        state = parts[-1].state
+        said = {judgement.thing: judgement for part in parts for judgement in part.judgements}
         return Folded(
-            state=later.state,
-            effects=self.effects + later.effects,
-            registered=self.registered + later.registered,
-            policies=self.policies + later.policies,
-            judgements=tuple(said.values()),
-            notes=self.notes + later.notes,
+            state=state,
+            effects=tuple(effect for part in parts for effect in part.effects),
+            registered=tuple(version for part in parts for version in part.registered),
+            policies=tuple(policy for part in parts for policy in part.policies),
+            judgements=tuple(
+                judgement
+                for judgement in said.values()
+                if judgement.verdict is Verdict.PASSED or judgement.thing in state.open
+            ),
+            notes=tuple(note for part in parts for note in part.notes),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gitstage.changes import Entry, Overlay, Snapshot, changes_between
+from gitstage.changes import Entry, Overlay, Snapshot, changes_between, files
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,4 @@ def _is_blocked(path: str, ours: Snapshot, edits: dict[str, Entry | None]) -> bo
 
 
 def _has_files(ours: Snapshot, folder: str, edits: dict[str, Entry | None]) -> bool:
-    for name, entry in ours.listing(folder).items():
-        path = f"{folder}/{name}"
-        if entry.is_folder:
-            if _has_files(ours, path, edits):
-                return True
-        elif edits.get(path, entry) is not None:
-            return True
-    return False
+    return any(edits.get(path, entry) is not None for path, entry in files(ours, folder))

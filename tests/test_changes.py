@@ -77,8 +77,8 @@ def test_all_files_come_in_the_order_of_their_names() -> None:
             {"a": Entry(EXECUTABLE, blob_id(b"1"))},
             [Change("a", plain("1"), Entry(EXECUTABLE, blob_id(b"1")))],
         ),
-        ({"a": "1"}, {"a/b": "1"}, [Change("a/b", None, plain("1")), Change("a", plain("1"), None)]),
-        ({"a/b": "1"}, {"a": "1"}, [Change("a/b", plain("1"), None), Change("a", None, plain("1"))]),
+        ({"a": "1"}, {"a/b": "1"}, [Change("a", plain("1"), None), Change("a/b", None, plain("1"))]),
+        ({"a/b": "1"}, {"a": "1"}, [Change("a", None, plain("1")), Change("a/b", plain("1"), None)]),
         ({"a/b": "1", "c": "1"}, {"a/b": "1", "c": "2"}, [Change("c", plain("1"), plain("2"))]),
         ({"x/a": "1", "y/a": "1"}, {"x/a": "2", "y/a": "2"}, [Change(f"{f}/a", plain("1"), plain("2")) for f in "xy"]),
     ],
@@ -241,3 +241,12 @@ def test_the_changes_between_two_trees_make_one_into_the_other(one: dict[str, st
         change.path: change.after for change in changes_between(after, before)
     }
     assert (found == []) is (before.root == after.root)
+
+
+def test_a_tree_that_is_deeper_than_the_stack_is_seen() -> None:
+    deep = "/".join(["a"] * 2_000)
+    shelf = Shelf()
+    before, after = tree({}, shelf), tree({deep: "1"}, shelf)
+    assert [path for path, _ in files(after)] == [deep]
+    assert [change.path for change in changes_between(before, after)] == [deep]
+    assert everything(Overlay(before, {deep: plain("1")}, {blob_id(b"1"): b"1"})) == {deep: "1"}

@@ -303,6 +303,16 @@ def test_a_state_is_written_down_and_read_again() -> None:
     }
 
 
+def test_a_path_that_is_not_utf8_is_written_down_and_read_again() -> None:
+    odd = Finding(rule="known-path", verdict=Verdict.REFUSED, message="is \u202e none", path="bad\udcff\n")
+    state = State(open={"policy": replace(STATE.open["policy"], findings=(odd,))})
+    assert ledger.state_from(ledger.state_document(state, ID), ID) == state
+    effect = replace(EFFECT, findings=(odd,))
+    message = ledger.promotion_message(effect, ID)
+    assert message.isascii()
+    assert ledger.effect_from(message, SLOT, 3, ID) == effect
+
+
 def test_a_state_in_which_nothing_was_judged_is_written_down_and_read_again() -> None:
     assert ledger.state_from(ledger.state_document(State(), ID), ID) == State()
 

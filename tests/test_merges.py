@@ -89,6 +89,12 @@ def test_only_the_paths_that_are_owned_are_merged() -> None:
     assert merge({"x": "1"}, {"x": "2"}, {"x": "3"}, owned="mine/") == ({"x": "2"}, ())
 
 
+def test_a_tree_that_is_deeper_than_the_stack_is_merged() -> None:
+    deep = "/".join(["a"] * 2_000)
+    assert merge({}, {"b": "1"}, {deep: "1"}) == ({deep: "1", "b": "1"}, ())
+    assert merge({}, {deep: "1"}, {"a": "1"})[1] == ("a",)
+
+
 # Against git itself.
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 
 from gitstage.canonical import DocumentError, Problem
 from gitstage.changes import FILE, Change, Entry, Nothing, Snapshot, below, blob_id, changes_between, files
@@ -29,7 +30,7 @@ from gitstage.layout import (
     archived_path,
     version_path,
 )
-from gitstage.ledger import Effect, Folded, Open, Past, PolicyEffect, Registered, State
+from gitstage.ledger import Effect, Folded, Open, Past, PolicyEffect, Registered, State, effects_by_slot
 from gitstage.manifest import ModelVersion, read_version
 from gitstage.policy import Policy, read_policy
 from gitstage.rules.cases import PolicyCase, RecordsCase, SlotCase, version_of_blob
@@ -137,18 +138,22 @@ def fold(state: State, steps: Iterable[Step], world: World) -> Folded:
     of whoever judges is behind that of the last run, that one is the moment.
     """
     world = _not_before(world, state.clock)
-    folded = Folded(state=replace(state, clock=world.now))
-    if state.judged is not None and state.open:
-        folded = folded.then(_Stride(folded, Step(state.judged, world.trees(state.judged)), world).taken())
-    return continued(folded, steps, world)
+    again = [Step(state.judged, world.trees(state.judged))] if state.judged is not None and state.open else []
+    return continued(Folded(state=replace(state, clock=world.now)), chain(again, steps), world)
 
 
 def continued(folded: Folded, steps: Iterable[Step], world: World) -> Folded:
     """What was folded so far, and these commits after it."""
     world = _not_before(world, folded.state.clock)
+    fresh = effects_by_slot(folded.effects)
+    state, later = folded.state, []
     for step in steps:
-        folded = folded.then(_Stride(folded, step, world).taken())
-    return folded
+        stride = _Stride(state, _PastWith(world.past, fresh), step, world)
+        later.append(stride.taken())
+        state = later[-1].state
+        for effect in stride.effects:
+            fresh[effect.slot] = (*fresh.get(effect.slot, ()), effect)
+    return folded.then(*later)
 
 
 def _not_before(world: World, clock: datetime | None) -> World:
@@ -159,15 +164,13 @@ def _not_before(world: World, clock: datetime | None) -> World:
 class _Stride:
     """One step of the fold: the policy first, then records, then slots."""
 
-    def __init__(self, so_far: Folded, step: Step, world: World) -> None:
+    def __init__(self, start: State, past: Past, step: Step, world: World) -> None:
         self.step = step
         self.world = world
-        self.start = so_far.state
-        self.state = so_far.state
+        self.start = start
+        self.state = start
+        self.past_before = past
         self.fresh: dict[Slot, tuple[Effect, ...]] = {}
-        for effect in so_far.effects:
-            self._remember(effect)
-        self.past_before: Past = _PastWith(world.past, dict(self.fresh))
         self.effects: list[Effect] = []
         self.registered: list[Registered] = []
         self.policies: list[PolicyEffect] = []
@@ -175,12 +178,10 @@ class _Stride:
         self.policy = current_policy(self.start, world)
         self.was_without = self.policy is None
 
-    def _remember(self, effect: Effect) -> None:
-        self.fresh[effect.slot] = (*self.fresh.get(effect.slot, ()), effect)
-
     @property
     def past(self) -> Past:
-        return _PastWith(self.world.past, self.fresh)
+        """What has taken effect, in this step too."""
+        return _PastWith(self.past_before, self.fresh)
 
     @cached_property
     def head(self) -> Snapshot:
@@ -523,7 +524,7 @@ class _Stride:
             policy=case.policy.digest,
             findings=judgement.findings,
         )
-        self._remember(effect)
+        self.fresh[effect.slot] = (effect,)
         self.effects.append(effect)
         self.state = self.state.without(case.slot)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from gitstage.changes import Change, Nothing, Snapshot, files, joined
-from gitstage.layout import MODELS, Place, is_twin, printable
+from gitstage.layout import MODELS, Place, folded, printable
 from gitstage.rules.cases import Answer, Answers, PolicyCase, RecordsCase, SlotCase, is_model, what_it_is
 
 
@@ -76,9 +78,30 @@ def _twins_of(registry: Snapshot, path: str, seen: set[str], there: Snapshot) ->
         if here in seen or there.entry(here) is not None:
             continue
         seen.add(here)
-        for other in registry.listing(folder):
-            if other != name and is_twin(other, name):
+        for other in _by_folded_name(_Names(registry.listing(folder))).get(folded(name), ()):
+            if other != name:
                 yield Answer(message=f"{here} differs only in case from {other!r} beside it", path=path)
+
+
+class _Names:
+    """The names in a folder, as one object: a large folder is not gone through for each file that is new in it."""
+
+    def __init__(self, listing: Mapping[str, object]) -> None:
+        self.listing = listing
+
+    def __hash__(self) -> int:
+        return id(self.listing)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Names) and self.listing is other.listing
+
+
+@lru_cache(maxsize=64)
+def _by_folded_name(names: _Names) -> Mapping[str, list[str]]:
+    found = defaultdict(list)
+    for name in names.listing:
+        found[folded(name)].append(name)
+    return found
 
 
 def _levels(path: str) -> Iterator[tuple[str, str]]:

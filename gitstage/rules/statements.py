@@ -5,9 +5,19 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from gitstage.changes import Snapshot
-from gitstage.evidence import Statement, deciding, read_statement
+from gitstage.canonical import DocumentError
+from gitstage.changes import Entry, Snapshot
+from gitstage.evidence import SHORT_NAMES, Statement, deciding, read_statement
 from gitstage.layout import NUMBER, evidence_folder, evidence_path, version_path
+
+
+def _read(registry: Snapshot, entry: Entry, digest: str, kind: str | None) -> Statement:
+    """A statement; what could be read when it passed, and cannot be now, says nothing, and so is no success."""
+    try:
+        return read_statement(registry.read(entry.oid))
+    except DocumentError:
+        predicate = next((uri for uri, short in SHORT_NAMES.items() if short == kind), "")
+        return Statement(subjects=frozenset({digest}), predicate_type=predicate)
 
 
 def deciding_statement(
@@ -26,7 +36,7 @@ def deciding_statement(
         number = file.removesuffix(".json")
         if number == file or not NUMBER.match(number):
             continue
-        statement = read_statement(registry.read(entry.oid))
+        statement = _read(registry, entry, digest, kind)
         if kind is None or statement.type == kind:
             numbered.append((int(number), statement))
     found = deciding(numbered, digest=digest, now=now)

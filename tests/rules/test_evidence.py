@@ -129,3 +129,8 @@ def test_only_the_records_that_passed_are_read() -> None:
     case = slot_case(edits={f"{FOLDER}1.json": statement(TWO)}, passed=case.base)
     (answer,) = evidence.gate(case, gate())
     assert answer.verdict is Verdict.PENDING
+
+
+def test_a_statement_that_cannot_be_read_any_more_refuses() -> None:
+    (answer,) = said({"1.json": statement(TWO), "2.json": "{"}, gate())
+    assert (answer.message, answer.verdict) == ("shadow-traffic says nothing", Verdict.REFUSED)

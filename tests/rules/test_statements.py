@@ -54,3 +54,15 @@ def test_a_statement_of_another_kind_decides_only_where_any_kind_does() -> None:
 def test_a_version_that_is_not_registered_has_no_evidence() -> None:
     registry = tree({f"{FOLDER}/1.json": statement(ONE)})
     assert deciding_statement(registry, "m", "1.0.0", "shadow-traffic", now=MONDAY) is None
+
+
+@pytest.mark.parametrize("kind", ["test-result", None])
+def test_a_statement_that_cannot_be_read_any_more_is_no_success(kind: str | None) -> None:
+    files: dict[str, Content] = {
+        "models/m/1.0.0.yaml": ONE,
+        f"{FOLDER}/1.json": statement(ONE),
+        f"{FOLDER}/2.json": "{",
+    }
+    found = deciding_statement(tree(files), "m", "1.0.0", "shadow-traffic", now=MONDAY, kind=kind)
+    assert found is not None
+    assert (found[0], found[1].result, found[1].metrics) == (f"{FOLDER}/2.json", None, {})
