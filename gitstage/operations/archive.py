@@ -6,6 +6,7 @@ from gitstage.emptyslot import empty_slot
 from gitstage.errors import GitstageError
 from gitstage.layout import Slot
 from gitstage.operations.landing import Outcome, carry_out
+from gitstage.operations.naming import without_back
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, empty, shelve
 from gitstage.references import reference
@@ -13,7 +14,7 @@ from gitstage.references import reference
 
 def run(registry: Registry, text: str, *, reason: str, push: bool = False, dry_run: bool = False) -> Outcome:
     """Empties a slot (`MODEL@STAGE`), or archives a version (`MODEL@VERSION`) that sits in no slot."""
-    ref = reference(text)
+    ref = without_back(reference(text))
     if ref.name is None:
         raise GitstageError(f"{text} names neither a stage nor a version", hint=f"gitstage archive {text}@STAGE …")
     name = ref.name

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gitstage.errors import NoSuchThing
 from gitstage.ledger import Effect
 from gitstage.operations.moments import effects_at, when
+from gitstage.operations.naming import without_back
 from gitstage.operations.past import Alarm
 from gitstage.operations.promote import known_stage
 from gitstage.operations.registries import Registry
@@ -25,7 +26,7 @@ class Log:
 
 def run(registry: Registry, text: str, *, at: str | None = None) -> Log:
     """The log of `MODEL`, or of one slot, `MODEL@STAGE`. `reasons` are by commit. Raises NoSuchThing."""
-    ref = reference(text)
+    ref = without_back(reference(text))
     if ref.name is not None:
         known_stage(registry, ref.name)
     moment = when(registry, at) if at is not None else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gitstage.changes import Snapshot
-from gitstage.errors import NoSuchThing
+from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.layout import Slot, hold_path, is_prerelease, version_key
 from gitstage.plans import Scene
 from gitstage.references import Reference
@@ -13,13 +13,25 @@ def version_named(scene: Scene, ref: Reference) -> str:
     """The version that a reference names. Raises NoSuchThing where there is none."""
     name = ref.name
     if name is None or name == "latest":
+        without_back(ref)
         return latest(scene, ref.model)
     if name == "next":
         raise NoSuchThing("@next names no version yet", hint=f"gitstage register {ref.model}@next --artifact FILE")
     if name in scene.stages:
         return _in_stage(scene, Slot(ref.model, name), ref.back)
+    without_back(ref)
     scene.blob_of(ref.model, name)
     return name
+
+
+def without_back(ref: Reference) -> Reference:
+    """A reference to what is there now. Raises GitstageError where it counts back: `~1` must not be overlooked."""
+    if ref.back:
+        raise GitstageError(
+            f"{ref}: ~{ref.back} counts back what took effect in a stage, and cannot stand here",
+            hint=f"gitstage resolve {ref.model}@STAGE~{ref.back}",
+        )
+    return ref
 
 
 def _in_stage(scene: Scene, slot: Slot, back: int) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.layout import Slot
-from gitstage.operations.landing import Outcome, carry_out
+from gitstage.operations.landing import Outcome, bring_up_to_date, carry_out
 from gitstage.operations.naming import version_named
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, all_models, promote
@@ -31,15 +31,13 @@ def run(
     """
     for stage in to:
         known_stage(registry, stage)
-    wanted = expanded(registry, references)
+    stages = list(dict.fromkeys(to))
+    wanted = expanded(registry, references, push=push)
 
     def planner(scene: Scene) -> Plan:
-        plans = [
-            promote(scene, Slot(ref.model, stage), _version(registry, scene, ref, stage), reason=reason)
-            for ref in wanted
-            for stage in to
-        ]
-        return together(plans, f"promote {len(plans)} versions to {', '.join(to)}")
+        versions = _versions(registry, scene, wanted, stages)
+        plans = [promote(scene, slot, version, reason=reason) for slot, version in versions.items()]
+        return together(plans, f"promote {len(plans)} versions to {', '.join(stages)}")
 
     return carry_out(registry, planner, models={ref.model for ref in wanted}, push=push, dry_run=dry_run)
 
@@ -61,16 +59,22 @@ def known_stage(registry: Registry, stage: str) -> None:
         raise NoSuchThing(f"there is no stage {stage!r}", hint=f"stages: {stages}")
 
 
-def expanded(registry: Registry, references: Iterable[str]) -> list[Reference]:
-    """References, with patterns such as `risk/*` as the models that match; each once."""
+def expanded(registry: Registry, references: Sequence[str], *, push: bool) -> list[Reference]:
+    """References, with patterns such as `risk/*` as the models that match; each once.
+
+    With `push` those of the remote's trunk are meant, where a registry has one, else those of the commit at hand.
+    """
     found: dict[Reference, None] = {}
+    lands = push and registry.remote is not None
+    if lands and any("*" in text or "?" in text for text in references):
+        bring_up_to_date(registry, ())
+        registry = registry.again()
+    registered = registry.at(registry.tip if lands else registry.head)
     for text in references:
         pattern, at, name = text.partition("@")
         if "*" in pattern or "?" in pattern:
             models = [
-                model
-                for model in all_models(registry.at(registry.head), registry.identity.layout)
-                if fnmatchcase(model, pattern)
+                model for model in all_models(registered, registry.identity.layout) if fnmatchcase(model, pattern)
             ]
             if not models:
                 raise NoSuchThing(f"no model is called like {pattern!r}", hint="gitstage status")
@@ -80,6 +84,17 @@ def expanded(registry: Registry, references: Iterable[str]) -> list[Reference]:
     return list(found)
 
 
+def _versions(registry: Registry, scene: Scene, wanted: Sequence[Reference], stages: Sequence[str]) -> dict[Slot, str]:
+    """The version that is meant to go into each slot. Raises GitstageError where two are."""
+    found: dict[Slot, str] = {}
+    for ref in wanted:
+        for stage in stages:
+            slot, version = Slot(ref.model, stage), _version(registry, scene, ref, stage)
+            if found.setdefault(slot, version) != version:
+                raise GitstageError(f"{stage} of {ref.model} takes one version, not {found[slot]} and {version}")
+    return found
+
+
 def _version(registry: Registry, scene: Scene, ref: Reference, stage: str) -> str:
     """The version that is meant to go into `stage`."""
     if ref.name is not None:
@@ -87,7 +102,14 @@ def _version(registry: Registry, scene: Scene, ref: Reference, stage: str) -> st
     source = next((name for name in _sources(registry, stage) if name in scene.stages), None)
     if source is None:
         return version_named(scene, Reference(ref.model, "latest"))
-    return version_named(scene, Reference(ref.model, source))
+    version = version_named(scene, Reference(ref.model, source))
+    if version not in scene.versions(ref.model):
+        trunk = registry.identity.trunk
+        raise NoSuchThing(
+            f"{source} of {ref.model} holds {version}, which is registered on {trunk} and not on this branch",
+            hint=f"git merge {trunk}, then try again",
+        )
+    return version
 
 
 def _sources(registry: Registry, stage: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from gitstage.errors import GitstageError
 from gitstage.findings import Verdict
 from gitstage.layout import Slot, artifact_path, model_problem_under, version_path, version_problem
 from gitstage.operations.landing import Outcome, carry_out
-from gitstage.operations.naming import next_version
+from gitstage.operations.naming import next_version, without_back
 from gitstage.operations.promote import known_stage
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, promote, register
@@ -62,7 +62,7 @@ def run(
     Where the stage is not free yet, it is registered only, and the exit code is 4. A `run` that was registered
     before is registered once.
     """
-    ref = reference(text)
+    ref = without_back(reference(text))
     if ref.name is None:
         raise GitstageError(f"{text} names no version", hint=f"gitstage register {text}@next --artifact FILE")
     problem = model_problem_under(ref.model, frozenset(registry.identity.stages))
@@ -94,10 +94,10 @@ def run(
         )
 
     outcome = carried(to)
-    if to is not None and outcome.report.verdict is Verdict.PENDING:
-        only = carried(None) if outcome.commit is None else outcome
-        return replace(only, report=outcome.report, exit_code=4, notes=(*only.notes, f"{to} is not free yet"))
-    return outcome
+    if outcome.report.verdict is not Verdict.PENDING or outcome.commit is not None or outcome.exit_code == 0:
+        return outcome  # on a branch what is pending is there to be reviewed
+    only = carried(None)
+    return replace(only, report=outcome.report, exit_code=4, notes=(*only.notes, f"{to} is not free yet"))
 
 
 def _with(registry: Snapshot, plan: Plan) -> Snapshot:
@@ -170,6 +170,8 @@ def _artifacts(wanted: Wanted) -> list[_File]:
                 )
             found.append(_File(text.rstrip("/").rpartition("/")[2], text, digest, size, None))
         elif equals:
+            if not uri:
+                raise GitstageError(f"{text} says nowhere that {file} lies", hint="--artifact FILE, FILE=URI or URI")
             found.append(_measured(Path(file), uri))
         else:
             found.append(_measured(Path(file), None))

@@ -12,6 +12,7 @@ from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.layout import Slot, is_prerelease, version_key, version_path
 from gitstage.ledger import Effect, text_of
 from gitstage.operations.moments import When, effects_at, when
+from gitstage.operations.naming import without_back
 from gitstage.operations.registries import Registry
 from gitstage.references import Reference, reference
 
@@ -78,7 +79,7 @@ def run(registry: Registry, text: str, *, at: str | None = None, declared: bool 
     moment = when(registry, at) if at is not None else None
     if ref.name in registry.identity.stages:
         return _declared(registry, ref, moment) if declared else _in_effect(registry, ref, moment)
-    return _registered(registry, ref, moment)
+    return _registered(registry, without_back(ref), moment)
 
 
 def _in_effect(registry: Registry, ref: Reference, moment: When | None) -> Resolved:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.layout import Slot
 from gitstage.operations.landing import Outcome, carry_out
-from gitstage.operations.naming import holds
+from gitstage.operations.naming import holds, without_back
 from gitstage.operations.promote import known_stage, together
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, rollback
@@ -100,7 +100,7 @@ def _slots(registry: Registry, text: str | None, change: str | None) -> list[Slo
         return _changed_by(registry, change)
     if text is None:
         raise GitstageError("what is to be rolled back?", hint="gitstage rollback MODEL@STAGE --reason …")
-    ref = reference(text)
+    ref = without_back(reference(text))
     if ref.name is None:
         raise GitstageError(f"{text} names no stage", hint=f"gitstage rollback {text}@production --reason …")
     known_stage(registry, ref.name)

@@ -8,6 +8,7 @@ from gitstage.emptyslot import empty_slot
 from gitstage.errors import GitstageError
 from gitstage.layout import POLICY, Slot
 from gitstage.operations.landing import Outcome, carry_out, ground, layout_at
+from gitstage.operations.naming import without_back
 from gitstage.operations.promote import known_stage, together
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, withdraw_policy, withdraw_records, withdraw_slot
@@ -22,7 +23,7 @@ def run(
         raise GitstageError("withdraw takes a model, a slot or --policy", hint="gitstage withdraw MODEL@STAGE")
     if text is None:
         return _policy(registry, push=push, dry_run=dry_run)
-    ref = reference(text)
+    ref = without_back(reference(text))
     if ref.name is not None:
         known_stage(registry, ref.name)
 
