@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+from gitstage.cli.main import run
 from gitstage.github.workflows import released, workflow_files
 from gitstage.operations import init
 from tests.git.sandbox import Sandbox, executable
@@ -37,10 +38,11 @@ cd "$(dirname "$0")/.." && exec "$STAND_IN" "$PWD/.venv" "$PWD"
 
 def gs(place: Sandbox, *arguments: str | Path, code: int = 0) -> str:
     """What a gitstage command prints in a clone."""
-    words = [sys.executable, "-m", "gitstage", "-C", place.path, *arguments]
-    done = subprocess.run(words, cwd=HOUSE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert done.returncode == code, f"gitstage {arguments}: {done.returncode}\n{done.stdout}"
-    return done.stdout
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        found = run(["-C", str(place.path), *map(str, arguments)])
+    assert found == code, f"gitstage {arguments}: {found}\n{out.getvalue()}"
+    return out.getvalue()
 
 
 REGISTRY = "registry.example"
