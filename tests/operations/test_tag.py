@@ -15,7 +15,6 @@ from gitstage.ledger import promotion_message
 from gitstage.operations import log, tag
 from gitstage.operations.landing import Outcome
 from gitstage.operations.registries import TrunkRewritten
-from tests.git.sandbox import git
 from tests.operations.stories import Story, Team
 
 GATED = {
@@ -222,7 +221,9 @@ def test_a_tag_that_claims_what_its_commit_does_not_hold_is_an_alarm(team: tuple
     )
     ada.git("tag", "-a", "-m", lie, "--cleanup=verbatim", "fraud-detector/staging/2")
     assert ada.in_effect("fraud-detector", "staging") == "1.0.0"
-    assert [alarm.why for alarm in log.run(ada.registry(), "fraud-detector").alarms] == ["the slot in its commit holds something else"]
+    assert [alarm.why for alarm in log.run(ada.registry(), "fraud-detector").alarms] == [
+        "the slot in its commit holds something else"
+    ]
 
 
 def test_a_tag_on_a_commit_that_never_was_on_the_trunk_does_not_count(team: tuple[Team, Story]) -> None:
@@ -240,7 +241,9 @@ def test_a_tag_on_a_commit_that_never_was_on_the_trunk_does_not_count(team: tupl
     )
     ada.git("tag", "-a", "-m", claim, "--cleanup=verbatim", "fraud-detector/staging/2")
     assert ada.in_effect("fraud-detector", "staging") == "1.0.0"
-    assert [alarm.why for alarm in log.run(ada.registry(), "fraud-detector").alarms] == ["its commit is not in the trunk's history"]
+    assert [alarm.why for alarm in log.run(ada.registry(), "fraud-detector").alarms] == [
+        "its commit is not in the trunk's history"
+    ]
 
 
 def test_a_users_tag_named_like_a_model_stops_that_model_only(team: tuple[Team, Story]) -> None:
@@ -311,7 +314,7 @@ def test_the_ledger_may_be_a_branch(tmp_path: Path) -> None:
 
 
 def test_where_a_workflow_tags_a_push_does_not(tmp_path: Path) -> None:
-    team_, ada = Team.begun(tmp_path, {"# tags: ci ": "tags: ci #"})
+    _, ada = Team.begun(tmp_path, {"# tags: ci ": "tags: ci #"})
     outcome = ada.register("fraud-detector", "1.0.0", to="staging", push=True)
     assert (outcome.landed, outcome.tags) == (True, ())
     assert ada.in_effect("fraud-detector", "staging") is None
@@ -361,7 +364,9 @@ def test_a_tags_body_says_what_came_in_what_went_out_and_why(tmp_path: Path) -> 
     story.register("fraud-detector", "1.0.0", to="staging", auc=0.9)
     story.later(days=1)
     commit = landed(story.promote("fraud-detector", to="production"))
-    subject, _, body = story.git("tag", "--list", "--format=%(contents)", "fraud-detector/production/1").partition("\n\n")
+    subject, _, body = story.git("tag", "--list", "--format=%(contents)", "fraud-detector/production/1").partition(
+        "\n\n"
+    )
     blob = story.git("rev-parse", "HEAD:production/fraud-detector.yaml")
     assert subject == "fraud-detector: promote 1.0.0 to production"
     registry = story.registry()
