@@ -14,7 +14,7 @@ empty :=
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-run demo test tests coverage lint format types fuzz bench docs pictures schema lock build clean
+.PHONY: help install install-run demo test tests coverage lint format types fuzz sweep bench docs pictures schema lock build clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -52,6 +52,9 @@ fuzz: install ## the property tests, ROUNDS times, each time with other examples
 	@for round in $$(seq $(ROUNDS)); do \
 	    $(BIN)/pytest -n $(WORKERS) --inline-snapshot=disable --hypothesis-profile=fuzz -m hypothesis --timeout=0 -q $(ARGS) || exit; \
 	done
+
+sweep: install ## what takes minutes: every kill point, fifty promoters, long histories
+	@$(BIN)/pytest -n $(WORKERS) --inline-snapshot=disable -m slow --timeout=1800 -q $(ARGS)
 
 bench: install ## the table of costs, with the floors measured in the same run
 	@$(BIN)/python -m benchmarks $(ARGS)
