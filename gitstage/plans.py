@@ -101,8 +101,24 @@ class Plan:
         )
 
     def without_what_is_there(self, registry: Snapshot) -> Plan:
-        """The plan without edits that change nothing in `registry`."""
-        return replace(self, edits={path: entry for path, entry in self.edits.items() if registry.entry(path) != entry})
+        """The plan without edits that change nothing in `registry`, and with what stands in the way taken away.
+
+        In the way is a file, or a link, where one of the plan's files needs a folder: nothing that ever passed.
+        """
+        edits = {path: entry for path, entry in self.edits.items() if registry.entry(path) != entry}
+        in_the_way = {
+            above: None for path, entry in edits.items() if entry is not None for above in _files_above(registry, path)
+        }
+        return replace(self, edits={**in_the_way, **edits})
+
+
+def _files_above(registry: Snapshot, path: str) -> Iterable[str]:
+    folder = path.rpartition("/")[0]
+    while folder:
+        entry = registry.entry(folder)
+        if entry is not None and not entry.is_folder:
+            yield folder
+        folder = folder.rpartition("/")[0]
 
 
 def _one_line(text: str) -> str:

@@ -568,9 +568,13 @@ class Story:
         return plans.withdraw_policy(self.registry, passed, tuple(layouts), at_root=not self.folder)
 
     def carry_out(self, plan: Plan) -> Story:
+        """Edits the files as a command does, which puts no file below another."""
         self.shelf.blobs.update(plan.blobs)
-        removed_first = sorted(plan.edits.items(), key=lambda edit: edit[1] is not None)
-        for path, entry in removed_first:
+        plan = plan.without_what_is_there(self.registry)
+        for path, entry in sorted(plan.edits.items(), key=lambda edit: edit[1] is not None):
+            if entry is not None:
+                above = [path[:at] for at in range(len(path)) if path[at] == "/"]
+                assert not [folder for folder in above if self.at(folder) in self.files], f"{path} is below a file"
             put(self.files, self.at(path), entry)
         return self
 

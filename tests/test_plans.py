@@ -5,13 +5,14 @@ from collections.abc import Mapping
 import pytest
 
 from gitstage import plans
-from gitstage.changes import EXECUTABLE, FILE, Entry, Overlay, Snapshot, blob_id, files
+from gitstage.changes import EXECUTABLE, FILE, LINK, Entry, Overlay, Snapshot, blob_id, files
 from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.layout import Layout, Slot
 from gitstage.ledger import Effect
 from gitstage.plans import Plan, Scene, Step
 from tests.registries import Content, effect, empty_slot, hold, manifest, policy_file, tree
 
+Files = Mapping[str, Content]
 STAGES = ("staging", "canary", "production")
 LAYOUT = Layout(frozenset(STAGES))
 PRODUCTION, STAGING = Slot("m", "production"), Slot("m", "staging")
@@ -136,6 +137,21 @@ def test_a_plan_leaves_out_what_is_there() -> None:
     plan = Plan(subject="s", edits={"a": plain(b"1"), "b": plain(b"2"), "c": None, "d": None})
     there = tree({"a": "1", "b": "1", "c": "1"})
     assert plan.without_what_is_there(there).edits == {"b": plain(b"2"), "c": None}
+
+
+@pytest.mark.parametrize(
+    ("there", "edits"),
+    [
+        ({"a": "1"}, {"a": None, "a/b/c": plain(b"2")}),
+        ({"a/b": Entry(LINK, "l" * 40)}, {"a/b": None, "a/b/c": plain(b"2")}),
+        ({"a/b/x": "1"}, {"a/b/c": plain(b"2")}),
+        ({"a/b/c/d": "1"}, {"a/b/c": plain(b"2")}),
+        ({}, {"a/b/c": plain(b"2")}),
+    ],
+)
+def test_a_plan_takes_away_what_stands_in_the_way(there: Files, edits: dict[str, Entry | None]) -> None:
+    plan = Plan(subject="s", edits={"a/b/c": plain(b"2"), "x/y": None})
+    assert plan.without_what_is_there(tree(there)).edits == edits
 
 
 # Scenes.
