@@ -35,6 +35,8 @@ OWN = "gitstage"
 HEADS, REMOTES, TAGS = "refs/heads/", "refs/remotes/", "refs/tags/"
 PSEUDO = frozenset({"HEAD", "FETCH_HEAD", "ORIG_HEAD", "MERGE_HEAD", "@"})
 """Names that always mean git's own, whatever branches are called."""
+# Commits whose trees are remembered: whoever asks a thousand things of a commit has it read once.
+KEPT_TREES = 64
 
 ASKED = (
     "--path-format=absolute",
@@ -89,6 +91,7 @@ class Repository:
         weakref.finalize(self, self._reader.close)
         self._store = ObjectStore(self.processes, self._reader, self._promised)
         self._listings = Listings(self._store)
+        self._trees: dict[str, Tree] = {}
         self._settings: dict[str, list[str]] | None = None
         self._identities: tuple[str, str] | None = None
         self._without_fetching: Reader | None = None
@@ -171,7 +174,11 @@ class Repository:
 
     def tree(self, commit: str) -> Tree:
         """The root tree of a commit."""
-        return Tree(self._tree_of(commit), self._store, self._listings)
+        found = self._trees.pop(commit, None) or Tree(self._tree_of(commit), self._store, self._listings)
+        self._trees[commit] = found
+        if len(self._trees) > KEPT_TREES:
+            del self._trees[next(iter(self._trees))]
+        return found
 
     def listed(self, commit: str, paths: Sequence[str]) -> list[tuple[str, Entry]]:
         """What lies below `paths` at a commit, folders left out, by one `ls-tree`; paths that are not there are left out."""

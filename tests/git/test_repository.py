@@ -26,6 +26,7 @@ from gitstage.git import (
     ShallowRepository,
     environment,
 )
+from gitstage.git import repository as module
 from gitstage.git.objects import commit_bytes
 from tests.git.sandbox import Sandbox, executable, git
 
@@ -810,3 +811,15 @@ def test_reading_a_hostile_repository_runs_nothing_of_it(sandbox: Sandbox, tmp_p
         assert repo.config("core.pager") == str(script)
         assert Checkout(repo).local_edits(["one.txt", "new.txt"], two) == []
     assert list(ran.iterdir()) == []
+
+
+def test_a_commit_is_read_once_however_often_its_tree_is_asked_for(
+    sandbox: Sandbox, repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = sandbox.commit("one", {"a": "1"}), sandbox.commit("two", {"a": "2"})
+    tree = repo.tree(one)
+    assert repo.tree(one) is tree
+    monkeypatch.setattr(module, "KEPT_TREES", 1)
+    assert repo.tree(two).id == sandbox.git("rev-parse", f"{two}^{{tree}}")
+    assert repo.tree(one) is not tree
+    assert repo.tree(one).id == tree.id
