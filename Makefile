@@ -30,7 +30,7 @@ demo: install-run ## a model's life, told in a throw-away repository
 
 test: install ## lint, all tests, and the coverage they must reach
 	@.ci/packages
-	@$(MAKE) --no-print-directory lint tests coverage
+	@$(MAKE) --no-print-directory --keep-going lint tests coverage
 
 # The profile is hypothesis's own: the same examples on every machine and no deadline. `make fuzz` looks for others.
 tests: install ## all tests, measured
