@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import benchmarks
 from benchmarks.generate import REGISTRY, Shape, generate
-from benchmarks.work import Subject
+from benchmarks.work import Subject, check
 from gitstage.git import Repository
 from gitstage.layout import Slot
 from gitstage.ledger import LEDGER_FILE, Effect, State, effect_from, effects_by_slot, state_from
@@ -155,3 +158,67 @@ def test_what_served_at_a_moment_is_known_from_the_shape_alone(tmp_path: Path) -
     slot, when = Slot(subject.model, "production"), shape.moment(shape.commits // 2)
     served = [effect.after for effect in claims(path) if effect.slot == slot and effect.moment <= when]
     assert served[-1] == subject.version_then()
+
+
+LOADED = """
+import sys
+from gitstage.cli.main import run
+from gitstage.git.process import WATCHERS
+started = []
+WATCHERS.append(lambda moment, arguments: started.append(arguments[0]) if moment == "before" else None)
+code = run(sys.argv[1:])
+heavy = {"pydantic", "rich", "semver", "gitstage.manifest", "gitstage.policy", "gitstage.plans", "gitstage.rules"}
+print(code, len(started), sorted(heavy & sys.modules.keys()), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["resolve", "model-00001@production"],
+        ["resolve", "model-00001@production", "--at", "2025-10-01"],
+        ["status"],
+        ["status", "--at", "2025-10-01"],
+        ["log", "model-00001"],
+    ],
+    ids=" ".join,
+)
+def test_who_only_looks_loads_no_judge_and_starts_few_processes(generated: Path, command: list[str]) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", LOADED, "-C", str(generated), *command],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(benchmarks.__path__[0]).parent)},
+    )
+    code, started, heavy = ran.stderr.split(maxsplit=2)
+    assert (code, heavy.strip()) == ("0", "[]")
+    assert int(started) <= 10
+
+
+@pytest.mark.parametrize("command", [["status"], ["tag"]], ids=" ".join)
+def test_gitstage_takes_a_generated_registry_as_its_own(generated: Path, command: list[str]) -> None:
+    refs = git(generated, "for-each-ref")
+    ran = subprocess.run(
+        [sys.executable, "-m", "gitstage", "-C", str(generated), *command],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(benchmarks.__path__[0]).parent)},
+    )
+    assert ran.stderr == ""
+    assert "open" not in ran.stdout
+    assert git(generated, "for-each-ref") == refs
+    assert git(generated, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(("branch", "said"), [("one", "passed: 1 change\n"), ("many", "passed: 3 changes\n")])
+def test_the_promotions_that_wait_on_a_branch_pass(generated: Path, branch: str, said: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "gitstage", "-C", str(generated), *check(branch)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(benchmarks.__path__[0]).parent)},
+    )
+    assert ran.stdout.endswith(said)

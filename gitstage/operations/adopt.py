@@ -5,8 +5,7 @@ from __future__ import annotations
 from gitstage.errors import GitstageError
 from gitstage.layout import Slot
 from gitstage.operations.landing import Outcome, carry_out
-from gitstage.operations.naming import version_named
-from gitstage.operations.promote import known_stage
+from gitstage.operations.naming import known_stage, version_named
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, promote
 from gitstage.references import reference

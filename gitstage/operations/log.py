@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from gitstage.errors import NoSuchThing
 from gitstage.ledger import Effect
 from gitstage.operations.moments import effects_at, when
-from gitstage.operations.naming import without_back
+from gitstage.operations.naming import known_stage, without_back
 from gitstage.operations.past import Alarm
-from gitstage.operations.promote import known_stage
 from gitstage.operations.registries import Registry
 from gitstage.references import reference
 

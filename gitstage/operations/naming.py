@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gitstage.changes import Snapshot
 from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.layout import Slot, hold_path, is_prerelease, version_key
-from gitstage.plans import Scene
+from gitstage.operations.registries import Registry
 from gitstage.references import Reference
+
+if TYPE_CHECKING:
+    # Lookups come here as well, and plan nothing.
+    from gitstage.plans import Scene
 
 
 def version_named(scene: Scene, ref: Reference) -> str:
@@ -86,3 +92,10 @@ def holds(registry: Snapshot, model: str) -> dict[str, str]:
         if hold.state == "held":
             found[version] = hold.reason
     return found
+
+
+def known_stage(registry: Registry, stage: str) -> None:
+    """Raises NoSuchThing where the registry has no such stage."""
+    if stage not in registry.identity.stages:
+        stages = ", ".join(registry.identity.stages)
+        raise NoSuchThing(f"there is no stage {stage!r}", hint=f"stages: {stages}")

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.layout import Slot
 from gitstage.operations.landing import Outcome, bring_up_to_date, carry_out
-from gitstage.operations.naming import version_named
+from gitstage.operations.naming import known_stage, version_named
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, all_models, promote
 from gitstage.references import Reference, reference
@@ -50,13 +50,6 @@ def together(plans: Sequence[Plan], subject: str) -> Plan:
     for plan in plans[1:]:
         whole = whole.and_then(plan)
     return whole if len(plans) == 1 else replace(whole, subject=f"gitstage: {subject}")
-
-
-def known_stage(registry: Registry, stage: str) -> None:
-    """Raises NoSuchThing where the registry has no such stage."""
-    if stage not in registry.identity.stages:
-        stages = ", ".join(registry.identity.stages)
-        raise NoSuchThing(f"there is no stage {stage!r}", hint=f"stages: {stages}")
 
 
 def expanded(registry: Registry, references: Sequence[str], *, push: bool) -> list[Reference]:

@@ -13,8 +13,7 @@ from gitstage.errors import GitstageError
 from gitstage.findings import Verdict
 from gitstage.layout import Slot, artifact_path, model_problem_under, version_path, version_problem
 from gitstage.operations.landing import Outcome, carry_out
-from gitstage.operations.naming import next_version, without_back
-from gitstage.operations.promote import known_stage
+from gitstage.operations.naming import known_stage, next_version, without_back
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, promote, register
 from gitstage.references import reference

@@ -5,8 +5,8 @@ from __future__ import annotations
 from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.layout import Slot
 from gitstage.operations.landing import Outcome, carry_out
-from gitstage.operations.naming import holds, without_back
-from gitstage.operations.promote import known_stage, together
+from gitstage.operations.naming import holds, known_stage, without_back
+from gitstage.operations.promote import together
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, rollback
 from gitstage.references import reference
@@ -109,21 +109,21 @@ def _slots(registry: Registry, text: str | None, change: str | None) -> list[Slo
 
 def _changed_by(registry: Registry, change: str) -> list[Slot]:
     """The slots that took effect at the commit of one promotion's tag."""
-    ref = registry.identity.tag_ref(change.removeprefix("refs/tags/").removeprefix(registry.identity.tag_prefix))
-    found = registry.repo.ref(ref)
-    if found is None:
+    name = change.removeprefix("refs/tags/").removeprefix(registry.identity.tag_prefix)
+    if registry.repo.ref(registry.identity.tag_ref(name)) is None:
         raise NoSuchThing(f"there is no tag {change}", hint="gitstage log MODEL shows the tags")
-    commit = registry.repo.resolve(ref)
+    model = name.rpartition("/")[0].rpartition("/")[0]
+    effects = [effect for slot in registry.slots_of(model) for effect in registry.past.effects(slot)]
+    commit = next((effect.commit for effect in effects if effect.name == name), None)
+    if commit is None:
+        raise NoSuchThing(f"{change} is no promotion that took effect", hint="gitstage log MODEL shows them")
     registry.past.load(registry.models_changed(registry.at(_parent(registry, commit)), registry.at(commit)))
-    slots = [
+    return [
         slot
         for model in sorted(registry.past.models())
         for slot in registry.slots_of(model)
         if any(effect.commit == commit for effect in registry.past.effects(slot))
     ]
-    if not slots:
-        raise NoSuchThing(f"{change} is no promotion that took effect", hint="gitstage log MODEL shows them")
-    return slots
 
 
 def _parent(registry: Registry, commit: str) -> str | None:

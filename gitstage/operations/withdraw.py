@@ -8,8 +8,8 @@ from gitstage.emptyslot import empty_slot
 from gitstage.errors import GitstageError
 from gitstage.layout import POLICY, Slot
 from gitstage.operations.landing import Outcome, carry_out, ground, layout_at
-from gitstage.operations.naming import without_back
-from gitstage.operations.promote import known_stage, together
+from gitstage.operations.naming import known_stage, without_back
+from gitstage.operations.promote import together
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, withdraw_policy, withdraw_records, withdraw_slot
 from gitstage.references import reference
