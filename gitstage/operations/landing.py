@@ -12,7 +12,7 @@ from gitstage.errors import GitstageError
 from gitstage.findings import Finding, Judgement, Report, Verdict
 from gitstage.git import Checkout, GitError, LocalEdits, NoSuchRevision, RefMoved, RefUpdate, Repository
 from gitstage.identity import Identity
-from gitstage.layout import Layout, Slot, Thing
+from gitstage.layout import Layout, Records, Slot, Thing
 from gitstage.ledger import Folded
 from gitstage.merges import merged
 from gitstage.operations.registries import Registry
@@ -26,6 +26,9 @@ LONGEST_PAUSE = 30.0
 """Seconds that are waited at most before another try."""
 MANY_MODELS = 100
 """From here on all tags are fetched instead of those of each model."""
+
+AT_ONCE = frozenset({"rollback", "hold"})
+"""What an incident asks for; it is not held up by what somebody else has left open."""
 
 Planner = Callable[[Scene], Plan]
 
@@ -256,7 +259,17 @@ def judged(place: Ground, plan: Plan) -> Report:
     layout = layout_at(place)
     things = {layout.place(path).thing for path in plan.edits}
     things |= {Slot(step.model, step.stage) for step in plan.steps if step.stage in layout.stages}
+    if all(step.action in AT_ONCE for step in plan.steps):
+        things -= {thing for thing in things if _was_open(thing, place.folded, after)}
     return report_of(registry, after, things, conflicts, base=tip, head=None)
+
+
+def _was_open(thing: Thing, before: Folded, after: Folded) -> bool:
+    """Whether a model's records were open before a plan for the same reasons as after it: not the plan's doing."""
+    was, now = before.state.open.get(str(thing)), after.state.open.get(str(thing))
+    if not isinstance(thing, Records) or was is None or now is None:
+        return False
+    return {(found.rule, found.path) for found in now.findings} <= {(found.rule, found.path) for found in was.findings}
 
 
 def _merge_base(registry: Registry, tip: str, head: str) -> Snapshot:

@@ -360,19 +360,43 @@ def settled_identity(repo: Repository, folder: str, commits: Sequence[str]) -> I
 
     So a gitstage.yaml that never passed neither renames a registry nor stops anybody.
     """
+    declared: Identity | None = None
+    problem: GitstageError | None = None
     try:
         declared = identity_in(repo, folder, commits)
+        ledger = repo.ref(declared.ledger_ref)
+        if ledger is not None:
+            return _identity_by(repo, folder, declared.id, ledger) or declared
     except NoRegistry:
         raise
-    except GitstageError:
-        ledgers = repo.refs("refs/gitstage/")
-        found = [_identity_by(repo, folder, ref.rpartition("/")[2], oid) for ref, oid in ledgers.items()]
-        settled = next((identity for identity in found if identity is not None), None)
-        if settled is None:
-            raise
-        return settled
-    ledger = repo.ref(declared.ledger_ref)
-    return (None if ledger is None else _identity_by(repo, folder, declared.id, ledger)) or declared
+    except GitstageError as error:
+        problem = error
+    settled = _identity_by_a_ledger(repo, folder)
+    if settled is None and problem is not None and _fetched_ledgers(repo):
+        settled = _identity_by_a_ledger(repo, folder)
+    found = settled or declared
+    if found is None:
+        assert problem is not None
+        raise problem
+    return found
+
+
+def _identity_by_a_ledger(repo: Repository, folder: str) -> Identity | None:
+    """Which registry lies in a folder, as the first ledger says that knows it."""
+    ledgers = repo.refs("refs/gitstage/")
+    found = (_identity_by(repo, folder, ref.rpartition("/")[2], oid) for ref, oid in ledgers.items())
+    return next((identity for identity in found if identity is not None), None)
+
+
+def _fetched_ledgers(repo: Repository) -> bool:
+    """Whether the ledgers of the remote are here now: a fresh clone has none."""
+    remote = repo.remote()
+    if remote is None:
+        return False
+    with suppress(GitError):
+        repo.fetch(remote, ["refs/gitstage/*:refs/gitstage/*"])
+        return True
+    return False
 
 
 def _identity_by(repo: Repository, folder: str, registry_id: str, ledger: str) -> Identity | None:
