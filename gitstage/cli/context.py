@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -53,6 +55,10 @@ def _is_scp_like(text: str) -> bool:
     return bool(colon) and "@" in before and "/" not in before
 
 
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<rest>(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)")
+_LONGEST_WHOLE = 18
+"""Characters; what has more is no count of anything, and kept as a float."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 pass_context = click.make_pass_decorator(Context)
@@ -96,12 +102,14 @@ def reason_option(*, required: bool) -> Callable[[F], F]:
 
 
 def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
-    """`K=V` texts as a mapping. Raises GitstageError where one is none."""
-    found = {}
+    """`K=V` texts as a mapping. Raises GitstageError where one is none, or says again what another said."""
+    found: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise GitstageError(f"{option} takes KEY=VALUE, not {text!r}")
+            raise GitstageError(f"{option} takes KEY=VALUE, not {text!r}", hint=f"{option} {key or 'KEY'}=VALUE")
+        if key in found:
+            raise GitstageError(f"{option} says {key} twice: {found[key]!r} and {value!r}")
         found[key] = value
     return found
 
@@ -110,27 +118,31 @@ def numbers(texts: tuple[str, ...], option: str) -> dict[str, int | float]:
     """`K=NUMBER` texts as a mapping. Raises GitstageError where one is none."""
     found: dict[str, int | float] = {}
     for key, value in pairs(texts, option).items():
-        try:
-            found[key] = int(value) if value.lstrip("-").isdigit() else float(value)
-        except ValueError as error:
-            raise GitstageError(f"{option} {key}={value}: {value!r} is no number") from error
-        if found[key] != found[key] or found[key] in (float("inf"), float("-inf")):
-            raise GitstageError(f"{option} {key}={value}: a metric is a finite number")
+        number = _number(value)
+        if number is None:
+            raise GitstageError(f"{option} {key}={value}: {value!r} is no finite number", hint=f"{option} {key}=0.95")
+        found[key] = number
     return found
 
 
 def scalars(texts: tuple[str, ...], option: str) -> dict[str, str | int | float | bool]:
     """`K=V` texts as a mapping in which numbers, true and false are what they look like."""
-    found: dict[str, str | int | float | bool] = {}
-    for key, value in pairs(texts, option).items():
-        found[key] = _scalar(value)
-    return found
+    return {key: _scalar(value) for key, value in pairs(texts, option).items()}
 
 
 def _scalar(value: str) -> str | int | float | bool:
     if value in ("true", "false"):
         return value == "true"
-    try:
-        return int(value) if value.lstrip("-").isdigit() else float(value)
-    except ValueError:
-        return value
+    number = _number(value)
+    return value if number is None else number
+
+
+def _number(text: str) -> int | float | None:
+    """What JSON calls a number; `007`, `1_000`, `nan` and a number too large for a float are none."""
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return None
+    if found["rest"] or len(text) > _LONGEST_WHOLE:
+        value = float(text)
+        return value if isfinite(value) else None
+    return int(text)

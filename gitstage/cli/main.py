@@ -155,11 +155,11 @@ def _first_small(message: str) -> str:
 
 def _how(ctx: click.Context | None) -> str:
     """The command's own example, as somebody who typed it wrongly needs one; else where to look."""
-    command = ctx.command if ctx is not None else None
-    for line in (command.epilog or "").splitlines() if command is not None else ():
-        if line.startswith("  gitstage "):
-            return re.split("  +", line.strip())[0]
-    return "gitstage --help"
+    if ctx is None or ctx.parent is None:
+        return "gitstage --help"
+    examples = [line.strip() for line in (ctx.command.epilog or "").splitlines()]
+    example = next((line for line in examples if line.startswith(f"gitstage {ctx.command.name}")), None)
+    return re.split("  +", example)[0] if example else f"gitstage {ctx.command.name} --help"
 
 
 def _say(error: GitstageError) -> None:

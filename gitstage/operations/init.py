@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from gitstage.canonical import parse
-from gitstage.changes import FILE, Entry, blob_id, joined
+from gitstage.changes import FILE, Entry, Snapshot, blob_id, joined
 from gitstage.errors import GitstageError
 from gitstage.git import NotARepository, Repository
 from gitstage.git.creation import create
@@ -140,6 +140,8 @@ def _made(
         )
     if head.branch is None:
         raise GitstageError("HEAD is detached: there is no branch to commit to", hint="git switch -c main")
+    if folder is None and head.commit is not None:
+        _refuse_a_second(repo.tree(head.commit))
     where = _folder(repo, folder, head.commit)
     if head.commit is not None and repo.tree(head.commit).entry(joined(where, CONFIGURATION)) is not None:
         raise GitstageError(f"there is a registry in {where or 'this folder'} already", hint="gitstage status")
@@ -166,6 +168,16 @@ def _made(
 
     outcome = carry_out(registry, planner, dry_run=dry_run)
     return Made(folder=where, work_tree=repo.work_tree, new_repository=False, outcome=outcome)
+
+
+def _refuse_a_second(tree: Snapshot) -> None:
+    """A second registry is made where somebody names its folder, and not where `init` is typed twice."""
+    there = [""] if tree.entry(CONFIGURATION) is not None else list(folders_with_registry(tree))
+    if there:
+        where = there[0] or "the root of this repository"
+        raise GitstageError(
+            f"there is a registry in {where} already", hint="gitstage status; a second one: gitstage init FOLDER"
+        )
 
 
 def _trunk(repo: Repository, current: str) -> str:

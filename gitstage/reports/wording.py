@@ -13,9 +13,14 @@ NEW_REGISTRY = "a new registry: there is none at the base, so its own policy jud
 
 
 def subject(judgement: Judgement) -> str:
-    """What a judgement is about: `fraud-detector: production`, `fraud-detector: records`, `policy`."""
+    """What a judgement is about: `fraud-detector: production`, `fraud-detector: registers 1.1.0`, `policy`.
+
+    What changes a model's records otherwise (evidence, a hold, what is archived) is `fraud-detector: records`.
+    """
     if judgement.model is None:
         return judgement.thing
+    if judgement.action == "register":
+        return f"{judgement.model}: registers {judgement.after or 'versions'}"
     return f"{judgement.model}: {judgement.stage or judgement.thing.partition('/')[0]}"
 
 

@@ -30,6 +30,9 @@ from tests.reports.stories import (
 
 ADOPTED = Judgement(thing="production/toy", action="adopt", model="toy", stage="production", after="1.0.0", findings=())
 
+NEW_VERSION = Judgement(thing="records/toy", action="register", model="toy", after="1.0.0", findings=())
+NEW_VERSIONS = Judgement(thing="records/toy", action="register", model="toy", findings=())
+
 
 @pytest.mark.parametrize(
     ("judgement", "said"),
@@ -38,6 +41,8 @@ ADOPTED = Judgement(thing="production/toy", action="adopt", model="toy", stage="
         (ROLLED_BACK, "risk/churn: production 2.0.0 → 1.9.0 (rollback)"),
         (ADOPTED, "toy: production empty → 1.0.0 (adopt)"),
         (EMPTIED, "toy: staging 0.1.0 → empty"),
+        (NEW_VERSION, "toy: registers 1.0.0"),
+        (NEW_VERSIONS, "toy: registers versions"),
         (BY_HAND, "toy: production empty → no registered version"),
         (REGISTERED, "fraud-detector: records"),
         (POLICY, "policy"),

@@ -167,3 +167,13 @@ def test_every_rule_of_the_table_asks_something_and_says_which_fact_it_protects(
         assert any((rule.policy, rule.records, rule.slot, rule.gate)), rule.id
         assert rule.summary
     assert not {rule.id for rule in ALL} & JUDGED_ELSEWHERE.keys()
+
+
+def test_what_registers_versions_and_does_nothing_else_is_called_so() -> None:
+    new = {"models/m/2.0.0.yaml": "x", "artifacts/m/2.0.0/model.onnx": "x"}
+    judgement = judge_records(records_case(FILES, new))
+    assert (judgement.action, judgement.after) == ("register", "2.0.0")
+    judgement = judge_records(records_case(FILES, {**new, "models/m/2.1.0.yaml": "x"}))
+    assert (judgement.action, judgement.after) == ("register", None)
+    judgement = judge_records(records_case(FILES, {**new, "archived/m/1.0.0.yaml": "x"}))
+    assert (judgement.action, judgement.after) == ("records", None)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gitstage.cli.completing import complete_reference
 from gitstage.cli.context import Context, at_options, json_option, pass_context
 from gitstage.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from gitstage.operations.diff import Difference
 
 
 @click.command(
@@ -52,13 +57,19 @@ def command(
     rows = [
         [row.group, row.name, _text(row.before), _text(row.after), _rise(row.rise)]
         for row in found.rows
-        if everything or not row.same
+        if everything or not (row.same or _is_where_it_is_kept(row))
     ]
     titles = [f"{side.model}@{side.version}" for side in (found.before, found.after)]
     if rows:
         print_table(["", "", *titles, ""], _grouped(rows))
     else:
         click.echo("they say the same")
+
+
+def _is_where_it_is_kept(row: Difference) -> bool:
+    """Whether a row says where the registry keeps an artifact, which differs with every version."""
+    kept = [str(side).startswith("artifacts/") for side in (row.before, row.after) if side is not None]
+    return row.group == "artifacts" and row.name.endswith(" uri") and all(kept)
 
 
 def _grouped(rows: list[list[str]]) -> list[list[str]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from gitstage.cli.context import Context, pass_context
-from gitstage.cli.output import ascii_only, print_line
+from gitstage.cli.context import Context, json_option, pass_context
+from gitstage.cli.output import ascii_only, print_json, print_line
 
 
 @click.command(
@@ -14,17 +14,26 @@ Example:
   gitstage doctor
 """
 )
+@json_option
 @pass_context
-def command(context: Context) -> int:
+def command(context: Context, as_json: bool) -> int:
     """Say what is missing here, and what to do about it. Exit 1 where something is not well."""
     from gitstage.operations import doctor
     from gitstage.sinks import terminal
 
     checks = doctor.run(context.directory, context.folder)
+    well = all(check.well or check.optional for check in checks)
+    if as_json:
+        found = [
+            {"name": item.name, "well": item.well, "optional": item.optional, "found": item.found, "hint": item.hint}
+            for item in checks
+        ]
+        print_json({"schema": "gitstage/doctor/v1", "well": well, "checks": found})
+        return 0 if well else 1
     marks = ("ok", "--", "!!") if ascii_only() else ("✓", "–", "✗")
     for check in checks:
         mark = marks[0] if check.well else marks[1] if check.optional else marks[2]
         click.echo(f"{mark} {check.name:<11} {terminal(check.found, ascii_only=ascii_only())}")
         if check.hint:
             print_line(f"  {'':<11} try: {check.hint}")
-    return 0 if all(check.well or check.optional for check in checks) else 1
+    return 0 if well else 1

@@ -61,7 +61,7 @@ def _print(found: Shown) -> None:
         click.echo("")
         print_table(["artifact", "size", "sha256", "uri"], artifacts)
     evidence = [
-        [item.name, str(item.number), item.result or "–", item.made or "–", _metrics(item.metrics)]
+        [item.name, str(item.number), item.result or "–", _made(item.made), _metrics(item.metrics)]
         for item in found.evidence
     ]
     if evidence:
@@ -70,11 +70,21 @@ def _print(found: Shown) -> None:
         print_table(headers, evidence)
     effects = [
         [f"{effect.moment:%Y-%m-%d %H:%M} UTC", effect.slot.stage, effect.action, effect.name]
-        for effect in found.effects
+        for effect in sorted(found.effects, key=lambda effect: effect.moment)
     ]
     if effects:
         click.echo("")
         print_table(["when", "stage", "what", "tag"], effects)
+
+
+def _made(text: str | None) -> str:
+    """The moment that a statement says, as all others are written; where it says none, what it says."""
+    from datetime import UTC, datetime
+
+    try:
+        return f"{datetime.fromisoformat(text or '').astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError):
+        return text or "–"
 
 
 def _metrics(metrics: object) -> str:

@@ -43,15 +43,19 @@ def command(context: Context, model: str | None, at: str | None, declared: bool,
 def _print(found: Status, *, detailed: bool, declared: bool) -> None:
     if not found.models:
         if found.at is not None:
-            print_line(f"nothing had taken effect at {found.at}" if not declared else f"{found.at} declares nothing")
+            print_line(
+                f"nothing had taken effect at {found.at}"
+                if not declared
+                else f"no model is declared at {found.at[:12]}"
+            )
         else:
             click.echo("no model is registered: gitstage register MODEL@1.0.0 --artifact FILE")
     elif detailed:
         _print_model(found.models[0])
     else:
-        headers = ["model", *found.stages, "archived"]
-        rows = [_row(model, found.stages) for model in found.models]
-        print_table(headers, rows)
+        known = any(model.versions for model in found.models)  # tags, which answer for a moment, know only slots
+        rows = [_row(model, found.stages, known=known) for model in found.models]
+        print_table(["model", *found.stages, *(["archived"] if known else [])], rows)
         for model in found.models:
             for line in _why(model):
                 print_line(line)
@@ -61,9 +65,10 @@ def _print(found: Status, *, detailed: bool, declared: bool) -> None:
         print_line(f"note: {note}", err=True)
 
 
-def _row(model: ModelStatus, stages: tuple[str, ...]) -> list[str]:
+def _row(model: ModelStatus, stages: tuple[str, ...], *, known: bool) -> list[str]:
     cells = [_cell(model.slots[stage]) for stage in stages]
-    return [model.model, *cells, str(len(model.archived)) if model.archived else EMPTY]
+    archived = [str(len(model.archived)) if model.archived else EMPTY]
+    return [model.model, *cells, *(archived if known else [])]
 
 
 def _cell(cell: Cell) -> str:
@@ -100,9 +105,9 @@ def _print_model(model: ModelStatus) -> None:
         rows.append([stage, _cell(cell), since, effect.name if effect is not None else ""])
     print_line(model.model)
     print_table(["stage", "in effect", "since", "tag"], rows)
-    versions = ", ".join(sorted(model.versions, key=version_key, reverse=True))
-    print_line(f"versions  {versions or EMPTY}")
-    print_line(f"archived  {', '.join(sorted(model.archived, key=version_key, reverse=True)) or EMPTY}")
+    if model.versions:
+        print_line(f"versions  {', '.join(sorted(model.versions, key=version_key, reverse=True))}")
+        print_line(f"archived  {', '.join(sorted(model.archived, key=version_key, reverse=True)) or EMPTY}")
     for version, reason in sorted((model.held or {}).items()):
         print_line(f"held      {version}: {reason}")
     for line in _why(model):

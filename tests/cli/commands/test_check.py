@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from inline_snapshot import snapshot
+
+from tests.cli.shell import Shell
+
+
+def branch(gs: Shell) -> None:
+    """A branch that promotes by hand a version that was never staged."""
+    gs.story.register("fraud-detector", "1.3.0", auc=0.93)
+    gs.story.git("switch", "--quiet", "--create", "topic")
+    gs.story.copy("models/fraud-detector/1.3.0.yaml", "production/fraud-detector.yaml")
+    gs.story.commit("promote by hand")
+
+
+def test_a_change_that_breaks_the_policy_exits_with_1(gs: Shell) -> None:
+    branch(gs)
+    assert gs("check") == snapshot("""\
+fraud-detector: production 1.1.0 → 1.3.0  refused
+  ✗ stage-order  1.3.0 enters production from staging; before this change it was in effect: registered
+                 production/fraud-detector.yaml
+                 type: gitstage withdraw fraud-detector@production; then gitstage promote fraud-detector@1.3.0 --to staging
+         1.1.0  1.3.0
+    auc   0.92   0.93  +0.01
+
+refused: 1 of 1 change
+[1]
+""")
+
+
+def test_a_change_that_keeps_it_exits_with_0(gs: Shell) -> None:
+    gs.story.git("switch", "--quiet", "--create", "topic")
+    gs.story.promote("fraud-detector", to="production")
+    assert gs("check", "--base", "main", "--head", "topic") == snapshot("""\
+fraud-detector: production 1.1.0 → 1.2.0  passed
+         1.1.0  1.2.0
+    auc   0.92   0.95  +0.03
+
+passed: 1 change
+""")
+    assert gs("check", "--base", "topic") == snapshot("passed: nothing of a registry changes\n")
+
+
+def test_a_report_for_a_forge(gs: Shell) -> None:
+    branch(gs)
+    assert gs("check", "--format", "github") == snapshot("""\
+::error file=production/fraud-detector.yaml,title=stage-order refused (fraud-detector%3A production 1.1.0 → 1.3.0)::1.3.0 enters production from staging; before this change it was in effect: registered%0Atype: gitstage withdraw fraud-detector@production; then gitstage promote fraud-detector@1.3.0 --to staging
+::notice title=gitstage::refused: 1 of 1 change
+gitstage: refused: 1 of 1 change
+[1]
+""")
+    assert gs("check", "--format", "markdown") == snapshot("""\
+### ❌ gitstage: refused: 1 of 1 change
+
+`000000000000` → `000000000000` · judged 2026-03-01 16:00 UTC
+
+| change | from → to | verdict |
+| --- | --- | --- |
+| fraud-detector: production | 1.1.0 → 1.3.0 | ❌ refused |
+
+#### ❌ fraud-detector: production 1.1.0 → 1.3.0
+
+| metric | 1.1.0 | 1.3.0 | difference |
+| --- | ---: | ---: | ---: |
+| auc | 0.92 | 0.93 | +0.01 |
+
+| rule | verdict | what was found | measured | asked | what to do next |
+| --- | --- | --- | --- | --- | --- |
+| `stage-order` | ❌ refused | 1.3.0 enters production from staging; before this change it was in effect: registered<br>`production/fraud-detector.yaml` |  |  | `gitstage withdraw fraud-detector@production; then gitstage promote fraud-detector@1.3.0 --to staging` |
+[1]
+""")
+
+
+def test_a_report_is_written_into_a_file(gs: Shell) -> None:
+    branch(gs)
+    assert gs("check", "--output", "../report.txt") == snapshot("[1]\n")
+    assert (gs.story.path.parent / "report.txt").read_text(encoding="utf-8").startswith("fraud-detector: production")
+    assert gs("check", "--output", "../nix/report.txt") == snapshot("""\
+! error: ../nix/report.txt cannot be written: No such file or directory
+!   try: --output FILE
+[2]
+""")
+
+
+def test_what_is_open_elsewhere_is_said_beside_the_report(gs: Shell) -> None:
+    branch(gs)
+    gs.story.git("switch", "--quiet", "main")
+    gs.story.git("merge", "--quiet", "topic")
+    gs.story.tag()
+    gs.story.git("switch", "--quiet", "--create", "next")
+    gs.story.register("other", "1.0.0")
+    assert gs("check") == snapshot("""\
+other: registers 1.0.0  passed
+
+passed: 1 change
+! open elsewhere: production/fraud-detector: stage-order: 1.3.0 enters production from staging; before this change it was in effect: registered
+""")
+
+
+def test_what_is_not_there_is_said(gs: Shell) -> None:
+    assert gs("check", "--base", "nix") == snapshot("""\
+! error: there is no revision 'nix'
+[2]
+""")
+    assert gs("check", "--format", "xml") == snapshot("""\
+! error: invalid value for '--format': 'xml' is not one of 'text', 'json', 'github', 'markdown'
+!   try: gitstage check
+[2]
+""")

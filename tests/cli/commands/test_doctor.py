@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from inline_snapshot import snapshot
+
+from tests.cli.shell import Shell
+
+
+def test_a_registry_that_is_well(gs: Shell) -> None:
+    gs.patch.setattr("gitstage.operations.doctor.FLOOR", (2, 0))
+    assert gs("doctor").replace(gs.story.git("--version"), "git version 2.x") == snapshot("""\
+✓ git         git version 2.x
+✓ registry    the root, id <id>
+✓ history     complete
+– identity    git does not know who you are
+              try: git config user.name "Your Name"; git config user.email you@example.com
+✓ attributes  .gitattributes is there
+✓ ledger      judged to 000000000000
+""")
+
+
+def test_what_is_missing_is_said_with_what_to_do(gs: Shell) -> None:
+    gs.patch.setattr("gitstage.operations.doctor.FLOOR", (99, 0))
+    gs.patch.chdir(gs.story.path.parent)
+    assert "✗ git" in gs("doctor")
+    assert gs("-C", "..", "doctor").splitlines()[-1] == "[1]"
+
+
+def test_marks_are_ascii_where_the_terminal_is(gs: Shell) -> None:
+    gs.patch.setattr("gitstage.cli.commands.doctor.ascii_only", lambda: True)
+    assert [line[:2] for line in gs("doctor").splitlines()][:2] == ["ok", "ok"]
