@@ -6,7 +6,7 @@ from gitstage.emptyslot import empty_slot
 from gitstage.errors import GitstageError
 from gitstage.layout import Slot
 from gitstage.operations.landing import Outcome, carry_out
-from gitstage.operations.naming import without_back
+from gitstage.operations.naming import in_words, without_back
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, empty, shelve
 from gitstage.references import reference
@@ -18,6 +18,7 @@ def run(registry: Registry, text: str, *, reason: str, push: bool = False, dry_r
     if ref.name is None:
         raise GitstageError(f"{text} names neither a stage nor a version", hint=f"gitstage archive {text}@STAGE …")
     name = ref.name
+    in_words(reason)
 
     def planner(scene: Scene) -> Plan:
         if name in scene.stages:

@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from gitstage.changes import Snapshot, blob_id
 from gitstage.errors import GitstageError
-from gitstage.layout import SLUG
+from gitstage.layout import SLUG, evidence_folder
 from gitstage.operations.landing import Outcome, carry_out
 from gitstage.operations.naming import version_named
 from gitstage.operations.registries import Registry
@@ -41,6 +42,8 @@ def run(
         raise GitstageError(f"{kind!r} is no type of evidence", hint=f"types: {', '.join(TYPES)}")
     if not SLUG.match(name):
         raise GitstageError(f"{name!r} is no name of evidence", hint="letters, digits, '.', '_' and '-'")
+    if result not in RESULTS:
+        raise GitstageError(f"{result!r} is no result", hint=f"results: {', '.join(RESULTS)}")
     ref = reference(text)
     measured, configuration = dict(metrics or {}), []
     if report is not None:
@@ -61,9 +64,18 @@ def run(
             registry.now,
             configuration=configuration,
         )
+        there = _lies(scene.registry, f"{evidence_folder(ref.model, version)}/{name}", statement)
+        if there is not None:
+            return Plan(subject=f"{ref.model}: attest {name} of {version}", notes=(f"{there} says the same",))
         return attest(scene.registry, ref.model, version, name, statement)
 
     return carry_out(registry, planner, models={ref.model}, push=push, dry_run=dry_run)
+
+
+def _lies(registry: Snapshot, folder: str, statement: bytes) -> str | None:
+    """The file of a folder that says exactly this; typed twice within a second, a statement is one."""
+    listing = registry.listing(folder)
+    return next((f"{folder}/{name}" for name, entry in listing.items() if entry.oid == blob_id(statement)), None)
 
 
 def bytes_of(path: Path) -> bytes:

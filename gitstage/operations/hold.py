@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gitstage.errors import GitstageError
 from gitstage.operations.landing import Outcome, carry_out
-from gitstage.operations.naming import holds, version_named
+from gitstage.operations.naming import holds, in_words, version_named
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, put_hold
 from gitstage.references import reference
@@ -19,6 +19,7 @@ def run(
     ref = reference(text)
     if ref.name is None:
         raise GitstageError(f"{text} names no version", hint=f"gitstage hold {text}@VERSION --reason …")
+    in_words(reason)
 
     def planner(scene: Scene) -> Plan:
         version = version_named(scene, ref)

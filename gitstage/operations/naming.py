@@ -52,6 +52,15 @@ def _in_stage(scene: Scene, slot: Slot, back: int) -> str:
     return version
 
 
+def in_words(reason: str, *, longest: int = 10_000) -> str:
+    """A reason that can stand in a commit and in a hold. Raises GitstageError where there is none, or no text."""
+    if not reason.strip() or len(reason) > longest:
+        raise GitstageError(f"a reason has 1 to {longest} characters", hint="--reason 'false positives since 14:00'")
+    if any(not char.isprintable() and char not in "\n\t" for char in reason):
+        raise GitstageError("a reason has no control characters in it")
+    return reason
+
+
 def latest(scene: Scene, model: str) -> str:
     """The highest registered version that is no pre-release and not held. Raises NoSuchThing."""
     held = holds(scene.registry, model)

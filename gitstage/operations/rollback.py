@@ -5,7 +5,7 @@ from __future__ import annotations
 from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.layout import Slot
 from gitstage.operations.landing import Outcome, carry_out
-from gitstage.operations.naming import holds, known_stage, without_back
+from gitstage.operations.naming import holds, in_words, known_stage, without_back
 from gitstage.operations.promote import together
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, rollback
@@ -28,8 +28,7 @@ def run(
     `change` names a promotion's tag instead: everything that its commit brought into effect is rolled back. What goes
     out is archived and, with `hold`, held, so that nothing promotes it again until it is unheld.
     """
-    if not reason.strip():
-        raise GitstageError("a rollback needs a reason", hint="--reason 'false positives since 14:00'")
+    in_words(reason)
     slots = _slots(registry, text, change)
 
     def planner(scene: Scene) -> Plan:

@@ -189,7 +189,7 @@ def test_everything_that_one_promotion_changed_goes_back_together(story: Story) 
         (None, {"change": "fraud-detector/production/99"}, "there is no tag"),
         (None, {"change": "fraud-detector/v1.0.0"}, "is no promotion that took effect"),
         (None, {"change": "policy/1"}, "is no promotion that took effect"),
-        ("fraud-detector@production", {"reason": " \n"}, "needs a reason"),
+        ("fraud-detector@production", {"reason": " \n"}, "a reason has 1 to 10000 characters"),
     ],
 )
 def test_what_cannot_be_rolled_back_is_said(served: Story, what: str | None, options: dict[str, str], why: str) -> None:
