@@ -50,7 +50,7 @@ format: install ## write the code as `make lint` wants it
 
 fuzz: install ## the property tests, ROUNDS times, each time with other examples
 	@for round in $$(seq $(ROUNDS)); do \
-	    $(BIN)/pytest -n $(WORKERS) --inline-snapshot=disable --hypothesis-profile=fuzz -m hypothesis --timeout=0 -q $(ARGS) || exit; \
+	    $(BIN)/pytest -n $(WORKERS) --inline-snapshot=disable --hypothesis-profile=fuzz -m "hypothesis and not slow" --timeout=0 -q $(ARGS) || exit; \
 	done
 
 sweep: install ## what takes minutes: every kill point, fifty promoters, long histories
