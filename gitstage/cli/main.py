@@ -140,11 +140,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _say(error)
         return error.exit_code
     except BrokenPipeError:
-        # Whoever read our output has gone; nothing is left to say, and nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return _unheard()
+    except SystemExit:
+        # Nobody else ends so here: click does where a pipe breaks under it, with 1, which would say `refused`.
+        return _unheard()
     except Exception as error:  # noqa: BLE001 - the one place where everything else ends
         return _bug(error)
+
+
+def _unheard() -> int:
+    """The exit code where whoever read our output has gone; nothing is left to say, and nobody to say it to."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
 
 
 def _first_small(message: str) -> str:

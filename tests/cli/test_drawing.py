@@ -37,18 +37,6 @@ def test_what_is_no_ascii_is_not_drawn_where_it_cannot_be_shown() -> None:
     assert table(HEADERS, ROWS[2:], ascii_only=True) == ("model  staging   auc  size\ntoy    0.1.0    -0.5\n")
 
 
-def test_a_row_may_have_a_line_of_its_own_below_it() -> None:
-    drawn = table(["when", "what"], [["noon", "rollback"], ["one", "promote"]], below=["why: it \x1b[1mwas bad", ""])
-    assert drawn == "when  what\nnoon  rollback\n    why: it \\x1b[1mwas bad\none   promote\n"
-
-
-def test_that_line_stands_below_a_row_that_is_folded_and_one_that_is_coloured() -> None:
-    drawn = table(["when", "what"], [["high noon", "rollback"], ["one", "promote"]], below=["", "why"], width=14)
-    assert drawn == "when  what\nhigh  rollback\nnoon\none   promote\n    why\n"
-    drawn = unstyle(table(["when", "what"], [["noon", "rollback"]], below=["why"], colour=True, width=80))
-    assert [line.rstrip() for line in drawn.splitlines()] == ["when  what", "noon  rollback", "    why"]
-
-
 def test_headers_that_say_nothing_are_not_drawn() -> None:
     assert table(["", ""], [["a", "1"], ["bc", "23"]]) == "a    1\nbc  23\n"
     assert uncoloured(table(["", ""], [["a", "1"], ["bc", "23"]], colour=True, width=80)) == "a    1\nbc  23\n"

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from gitstage.cli.context import Context, numbers, pairs, scalars
+from gitstage.errors import GitstageError
+from tests.cli.shell import Shell
+
+
+def test_pairs_keep_what_comes_after_the_first_equals_sign() -> None:
+    assert pairs(("a=1", "b=", "c=d=e"), "--label") == {"a": "1", "b": "", "c": "d=e"}
+
+
+@pytest.mark.parametrize("text", ["a", "=1", ""])
+def test_what_is_no_pair_is_said(text: str) -> None:
+    with pytest.raises(GitstageError, match="--label takes KEY=VALUE"):
+        pairs((text,), "--label")
+
+
+def test_what_is_said_twice_is_not_guessed() -> None:
+    with pytest.raises(GitstageError, match="--label says a twice: '1' and '2'"):
+        pairs(("a=1", "a=2"), "--label")
+
+
+def test_numbers_are_those_of_json() -> None:
+    found = numbers(("a=1", "b=-0.5", "c=1e-3", "d=12345678901234567890"), "--metric")
+    assert found == {"a": 1, "b": -0.5, "c": 0.001, "d": 12345678901234567890.0}
+    assert [type(value) for value in found.values()] == [int, float, float, float]
+
+
+@pytest.mark.parametrize("value", ["", "high", "nan", "inf", "-inf", "1e999", "1_000", "007", "0x10", "--5", "٣", "²"])
+def test_what_is_no_finite_number_is_said(value: str) -> None:
+    with pytest.raises(GitstageError, match="is no finite number"):
+        numbers((f"auc={value}",), "--metric")
+
+
+def test_a_whole_number_too_long_for_a_float_is_none() -> None:
+    assert scalars((f"a={'9' * 400}",), "--param") == {"a": "9" * 400}
+    assert math.isfinite(float(str(scalars((f"a={'9' * 300}",), "--param")["a"])))
+
+
+def test_params_are_what_they_look_like_and_else_text() -> None:
+    found = scalars(("a=6", "b=0.1", "c=true", "d=false", "e=True", "f=007", "g=2024_01", "h=nan"), "--param")
+    assert found == {"a": 6, "b": 0.1, "c": True, "d": False, "e": "True", "f": "007", "g": "2024_01", "h": "nan"}
+
+
+@pytest.mark.parametrize(
+    ("repo", "where"),
+    [
+        (None, "some/folder"),
+        ("other.git", "some/folder/other.git"),
+        ("/srv/other.git", "/srv/other.git"),
+        ("https://git.example.com/x", "https://git.example.com/x"),
+        ("git@git.example.com:x", "git@git.example.com:x"),
+        ("odd@name/with:colon", "some/folder/odd@name/with:colon"),
+    ],
+)
+def test_a_repository_is_named_from_where_the_command_runs(repo: str | None, where: str) -> None:
+    assert Context(directory="some/folder", repo=repo).where == where
+
+
+def test_verbose_says_which_registry_trunk_and_moment_are_meant(gs: Shell) -> None:
+    assert gs("--verbose", "resolve", "fraud-detector@production").splitlines() == [
+        "1.1.0",
+        "! registry . of …/work/.git",
+        f"! trunk main at {'0' * 40}",
+        "! remote none, moment 2026-03-01T16:00:00Z",
+    ]
