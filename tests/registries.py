@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
@@ -83,6 +83,7 @@ class Tree:
 
     shelf: Shelf
     root: str
+    known: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, shelf: Shelf, files: Mapping[str, Entry]) -> Tree:
@@ -101,16 +102,22 @@ class Tree:
         return cls(shelf, shelf.folder(folders[""]))
 
     def entry(self, path: str) -> Entry | None:
-        found: Entry | None = Entry(FOLDER, self.root)
-        for part in path.split("/") if path else ():
-            if found is None or not found.is_folder:
-                return None
-            found = self.shelf.folders[found.oid].get(part)
-        return found
+        if not path:
+            return Entry(FOLDER, self.root)
+        folder, _, name = path.rpartition("/")
+        return self.listing(folder).get(name)
 
     def listing(self, folder: str) -> Mapping[str, Entry]:
-        found = self.entry(folder)
-        return self.shelf.folders[found.oid if found is not None and found.is_folder else ""]
+        """The names in a folder, from the nearest folder above it that was asked about before."""
+        unknown = []
+        while folder and folder not in self.known:
+            unknown.append(folder)
+            folder = folder.rpartition("/")[0]
+        oid = self.known[folder] if folder else self.root
+        for path in reversed(unknown):
+            found = self.shelf.folders[oid].get(path.rpartition("/")[2])
+            oid = self.known[path] = found.oid if found is not None and found.is_folder else ""
+        return self.shelf.folders[oid]
 
     def read(self, oid: str) -> bytes:
         return self.shelf.blobs[oid]

@@ -244,7 +244,7 @@ def test_the_changes_between_two_trees_make_one_into_the_other(one: dict[str, st
 
 
 def test_a_tree_that_is_deeper_than_the_stack_is_seen() -> None:
-    deep = "/".join(["a"] * 2_000)
+    deep = "/".join(["a"] * 1_200)
     shelf = Shelf()
     before, after = tree({}, shelf), tree({deep: "1"}, shelf)
     assert [path for path, _ in files(after)] == [deep]

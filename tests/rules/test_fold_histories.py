@@ -20,7 +20,7 @@ from tests.histories import MODELS, STAGES, Hand, in_use, is_held, legal_change
 from tests.registries import Story, empty_slot
 
 # A seed is not worth shrinking, and explaining it would trace every line.
-histories = settings(deadline=None, max_examples=30, phases=[Phase.explicit, Phase.generate])
+histories = settings(deadline=None, max_examples=20, phases=[Phase.explicit, Phase.generate])
 seeds = st.integers(0, 2**32)
 
 GATE = {"metrics": [{"name": "auc", "min": 0.85}]}
