@@ -397,6 +397,7 @@ class Repository:
             (bare / "HEAD").write_text("ref: refs/heads/none\n", encoding="ascii")
             objects = {OBJECTS: str(self.common_dir / "objects")}
             self._without_fetching = Reader(Processes((f"--git-dir={bare}",), objects))
+            weakref.finalize(self, self._without_fetching.close)
         return Promised(self._without_fetching, lambda oids: remotes.fetch_objects(self.processes, promisor, oids))
 
     def _people(self) -> tuple[str, str]:
