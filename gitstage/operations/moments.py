@@ -8,17 +8,22 @@ from datetime import UTC, date, datetime, time
 
 from gitstage.errors import NoSuchThing
 from gitstage.git import NoSuchRevision
-from gitstage.ledger import Effect, body_of, moment_of
+from gitstage.layout import Slot
+from gitstage.ledger import Effect
 from gitstage.operations.registries import Registry
 
 
 @dataclass(frozen=True)
 class When:
-    """A moment (UTC) by which tags are asked, or a commit in whose history they must be."""
+    """A moment (UTC) by which tags are asked, or a commit in whose history they must be.
+
+    `change` is the promotion whose tag was named: of its slot, what took effect later in the same run came after it.
+    """
 
     text: str
     moment: datetime | None = None
     commit: str | None = None
+    change: Effect | None = None
 
 
 def when(registry: Registry, text: str) -> When:
@@ -26,9 +31,9 @@ def when(registry: Registry, text: str) -> When:
     moment = _moment(text)
     if moment is not None:
         return When(text, moment=moment)
-    tag = _tagged_moment(registry, text)
-    if tag is not None:
-        return When(text, moment=tag)
+    change = _tagged(registry, text)
+    if change is not None:
+        return When(text, moment=change.moment, change=change)
     try:
         return When(text, commit=registry.repo.resolve(text))
     except NoSuchRevision as error:
@@ -49,16 +54,13 @@ def _moment(text: str) -> datetime | None:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
-def _tagged_moment(registry: Registry, text: str) -> datetime | None:
+def _tagged(registry: Registry, text: str) -> Effect | None:
+    """The change that took effect with a tag, where a text names one that counts."""
     name = text.removeprefix("refs/tags/").removeprefix(registry.identity.tag_prefix)
-    last = name.rpartition("/")[2]
-    if not last.isdigit():
+    model, _, stage = name.rpartition("/")[0].rpartition("/")
+    if stage not in registry.identity.stages:
         return None
-    found = registry.repo.tags(registry.identity.tag_ref(name))
-    try:
-        return moment_of(body_of(found[0].message)["moment"]) if found else None
-    except (ValueError, KeyError, TypeError):
-        return None
+    return next((effect for effect in registry.past.effects(Slot(model, stage)) if effect.name == name), None)
 
 
 def effects_at(registry: Registry, effects: Sequence[Effect], at: When | None) -> tuple[Effect, ...]:
@@ -66,7 +68,11 @@ def effects_at(registry: Registry, effects: Sequence[Effect], at: When | None) -
     if at is None:
         return tuple(effects)
     if at.moment is not None:
-        return tuple(effect for effect in effects if effect.moment <= at.moment)
+        return tuple(effect for effect in effects if effect.moment <= at.moment and not _came_after(effect, at.change))
     assert at.commit is not None
     later = registry.repo.unreachable({effect.commit for effect in effects}, at.commit)
     return tuple(effect for effect in effects if effect.commit not in later)
+
+
+def _came_after(effect: Effect, change: Effect | None) -> bool:
+    return change is not None and effect.slot == change.slot and effect.number > change.number
