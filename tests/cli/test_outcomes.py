@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -13,14 +14,14 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PLAN = Plan(subject="m: promote 1.1.0 to production", edits={"production/m.yaml": None})
 
 
-def outcome(verdict: Verdict = Verdict.PASSED, **fields: object) -> Outcome:
+def outcome(verdict: Verdict = Verdict.PASSED, **fields: Any) -> Outcome:
     finding = Finding(rule="soak", verdict=verdict, message="0s in staging of 1d")
     judgement = Judgement(thing="production/m", action="promote", model="m", stage="production", findings=(finding,))
     report = Report(judgements=(judgement,), moment=NOW)
-    return Outcome(**{"plan": PLAN, "report": report, "exit_code": report.exit_code, **fields})  # type: ignore[arg-type]
+    return Outcome(**{"plan": PLAN, "report": report, "exit_code": report.exit_code, **fields})
 
 
-COMMITTED = {"commit": "c" * 40, "branch": "refs/heads/main", "landed": True}
+COMMITTED: dict[str, Any] = {"commit": "c" * 40, "branch": "refs/heads/main", "landed": True}
 
 
 @pytest.mark.parametrize(
