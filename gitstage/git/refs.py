@@ -10,7 +10,7 @@ from gitstage.git.environment import Purpose
 from gitstage.git.errors import GitError, NoSuchRevision, RefMoved
 from gitstage.git.objects import FSCK, Tag, decoded, encoded, is_object_id, parsed_tag
 from gitstage.git.process import Processes
-from gitstage.git.store import ObjectStore
+from gitstage.git.store import ObjectStore, Reader
 
 NOTHING = "0" * 40
 # More patterns than this cost for-each-ref more than telling the refs apart here.
@@ -48,6 +48,28 @@ def check_update(ref: str, oid: str) -> None:
         raise GitError(f"{ref!r} cannot be the name of a ref")
     if not is_object_id(oid):
         raise NoSuchRevision(f"{oid!r}, where {ref} should be, is not an object id")
+
+
+# What else git takes a full name for, where there is no such ref (gitrevisions(7)): a ref of a longer name,
+OTHERWISE = ("refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
+# or what `git describe` says of a commit.
+DESCRIBED = re.compile(r"-g[0-9a-fA-F]+\Z")
+
+
+def found(reader: Reader, names: Sequence[str]) -> dict[str, str]:
+    """The objects that some full names point at, as the kept process sees them: no process is started for it.
+
+    Only what is certain: a name that is left out may still be a ref.
+    """
+    asked = [name for name in names if name.startswith("refs/") and is_ref_name(name) and not DESCRIBED.search(name)]
+    others = [form.format(name) for name in asked for form in OTHERWISE]
+    try:
+        answers = list(reader.headers([*asked, *others]))
+    except GitError:  # it stumbled over one that points at nothing
+        return {}
+    if any(answers[len(asked) :]):
+        return {}
+    return {name: header.oid for name, header in zip(asked, answers, strict=False) if header is not None}
 
 
 def listed(processes: Processes, prefixes: Sequence[str]) -> dict[str, tuple[str, str]]:

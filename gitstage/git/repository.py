@@ -149,6 +149,10 @@ class Repository:
 
     def refs(self, *prefixes: str) -> dict[str, str]:
         """The objects that refs point at, by full name. A prefix is a full name, or ends with `/`; none means all."""
+        exact = [] if any(prefix.endswith("/") for prefix in prefixes) else prefixes
+        here = refs.found(self._reader, exact)
+        if prefixes and len(here) == len(set(prefixes)):
+            return dict(sorted(here.items()))
         return {name: oid for name, (oid, _) in refs.listed(self.processes, prefixes).items()}
 
     def ref(self, name: str) -> str | None:

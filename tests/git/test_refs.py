@@ -403,3 +403,51 @@ def test_a_tag_whose_target_cannot_be_followed_is_an_error(sandbox: Sandbox, rep
     sandbox.git("update-ref", "refs/tags/outer", oid)
     with pytest.raises(NoSuchRevision, match=f"object '{MISSING}' is not in this repository"):
         repo.tags()
+
+
+def test_refs_that_are_there_are_found_without_a_process(sandbox: Sandbox, repo: Repository, calls: list[str]) -> None:
+    one = sandbox.commit("one")
+    sandbox.git("tag", "-m", "x", "v1")
+    assert repo.ref("refs/heads/main") == one
+    calls.clear()
+    assert repo.refs("refs/tags/v1", "refs/heads/main") == sandbox.refs()
+    two = sandbox.commit("two")
+    assert repo.ref("refs/heads/main") == two
+    sandbox.git("pack-refs", "--all")
+    three = sandbox.commit("three")
+    sandbox.git("pack-refs", "--all")
+    assert repo.ref("refs/heads/main") == three
+    assert calls == []
+
+
+@pytest.mark.parametrize("other", refs.OTHERWISE)
+def test_a_ref_of_a_longer_name_is_not_taken_for_one_that_is_missing(
+    sandbox: Sandbox, repo: Repository, other: str
+) -> None:
+    one = sandbox.commit("one")
+    sandbox.git("update-ref", other.format("refs/heads/topic"), one)
+    assert repo.ref("refs/heads/topic") is None
+    assert repo.refs("refs/heads/topic", "refs/heads/main") == {"refs/heads/main": one}
+    two = sandbox.commit("two")
+    sandbox.git("update-ref", "refs/heads/topic", two)
+    assert repo.ref("refs/heads/topic") == two
+
+
+def test_what_describe_says_is_not_taken_for_a_ref(sandbox: Sandbox, repo: Repository) -> None:
+    one = sandbox.commit("one")
+    name = f"refs/tags/v1-1-g{one[:10]}"
+    assert sandbox.git("rev-parse", name) == one
+    assert repo.ref(name) is None
+    sandbox.git("update-ref", name, sandbox.commit("two"))
+    assert repo.ref(name) == sandbox.git("rev-parse", "HEAD")
+
+
+def test_a_ref_that_points_at_one_that_is_missing_is_missing(sandbox: Sandbox, repo: Repository) -> None:
+    one = sandbox.commit("one")
+    sandbox.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    assert repo.refs("refs/remotes/origin/HEAD", "refs/heads/main") == {"refs/heads/main": one}
+    sandbox.git("update-ref", "refs/remotes/origin/main", one)
+    assert repo.refs("refs/remotes/origin/HEAD", "refs/heads/main") == {
+        "refs/heads/main": one,
+        "refs/remotes/origin/HEAD": one,
+    }
