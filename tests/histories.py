@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 
 from gitstage import plans
 from gitstage.canonical import DocumentError
-from gitstage.changes import below
+from gitstage.changes import FILE, below
 from gitstage.errors import GitstageError
 from gitstage.evidence import Result
 from gitstage.layout import archived_path, evidence_folder, hold_path, slot_path, version_path
@@ -185,6 +185,24 @@ class Hand:
     def empty_by_hand(self, story: Story, model: str) -> None:
         story.write(slot_path(self.one_of(list(STAGES)), model), empty_slot(model))
 
+    def imitate(self, story: Story, model: str) -> None:
+        """A good version of a model whose name is too near to another's, or of a namespace."""
+        name = self.one_of([model.upper(), model.capitalize(), f"{model}/deep", "risk", f"{model}-2"])
+        story.register(name, "1.0.0", auc=0.9).fill(name, "1.0.0", "staging")
+
+    def swap(self, story: Story, model: str) -> None:
+        """Bytes of one place in another."""
+        paths = [path for path in sorted(story.files) if story.files[path].mode == FILE]
+        if paths:
+            story.files[self.one_of(paths)] = story.files[self.one_of(paths)]
+
+    def retire(self, story: Story, model: str) -> None:
+        stage = self.one_of(["canary", "production-eu"])
+        for name in MODELS:
+            if self.one_of([True, False]):
+                story.write(slot_path(stage, name), empty_slot(name))
+        story.policy(self.policy(**{stage: {**self.stages[stage], "retired": True}}))
+
     def put_back(self, story: Story, model: str) -> None:
         """What a revert button does: the tree of an earlier commit."""
         story.files = dict(story.files_at(self.one_of(story.line[-4:])))
@@ -200,6 +218,9 @@ class Hand:
         break_rules,
         empty_by_hand,
         put_back,
+        imitate,
+        swap,
+        retire,
     )
 
 

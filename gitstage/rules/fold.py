@@ -48,6 +48,11 @@ class Step:
     tree: Snapshot
     note: str | None = None
 
+    @property
+    def again(self) -> Step:
+        """The same commit, once more."""
+        return replace(self, note=None)
+
 
 @dataclass(frozen=True)
 class World:
@@ -66,6 +71,10 @@ class World:
     may_adopt: bool = True
     policies: dict[str, Policy | DocumentError] = field(default_factory=dict)
     manifests: dict[str, ModelVersion | None] = field(default_factory=dict)
+
+    def knowing(self, step: Step) -> World:
+        """The world with a commit that need not be written yet."""
+        return replace(self, trees=lambda commit: step.tree if commit == step.commit else self.trees(commit))
 
     def registry(self, commit: str | None) -> Snapshot:
         """The registry in the tree of a commit; an empty one for None."""
@@ -148,12 +157,19 @@ def continued(folded: Folded, steps: Iterable[Step], world: World) -> Folded:
     fresh = effects_by_slot(folded.effects)
     state, later = folded.state, []
     for step in steps:
-        stride = _Stride(state, _PastWith(world.past, fresh), step, world)
-        later.append(stride.taken())
-        state = later[-1].state
-        for effect in stride.effects:
-            fresh[effect.slot] = (*fresh.get(effect.slot, ()), effect)
+        here, part = world.knowing(step), None
+        while part is None or (part.state.open and _moved_on(part)):
+            part = _Stride(state, _PastWith(world.past, fresh), step if part is None else step.again, here).taken()
+            later.append(part)
+            state = part.state
+            for effect in part.effects:
+                fresh[effect.slot] = (*fresh.get(effect.slot, ()), effect)
     return folded.then(*later)
+
+
+def _moved_on(part: Folded) -> bool:
+    """Whether something took effect, so that what is open may pass now: what the next run would find is found here."""
+    return bool(part.effects or part.registered or part.policies)
 
 
 def _not_before(world: World, clock: datetime | None) -> World:

@@ -622,9 +622,7 @@ def test_a_stage_retires_when_its_slots_are_empty_in_effect() -> None:
     story.write("production/m.yaml", empty_slot("m")).land()
     assert story.open == {"policy": ["refused", "policy-alone"], "production/m": ["refused", "leaves-archived"]}
     story.withdraw("production/m").archive("m").land()
-    assert (story.open, len(story.policies)) == ({"policy": ["refused", "policy-alone"]}, 1), "the policy goes first"
-    story.tag()
-    assert (story.open, len(story.policies)) == ({}, 2)
+    assert (story.open, len(story.policies)) == ({}, 2), "the policy is judged once more when the slot is empty"
     story.promote("m", "1.0.0").land()
     assert story.open == {"production/m": ["refused", "stage-order"]}
 
@@ -968,6 +966,10 @@ def test_what_a_step_has_to_say_is_passed_on() -> None:
     commit = story.commit()
     folded = fold(story.state, [Step(commit, story.trees[commit], "judged as one")], story.world())
     assert folded.notes == ("judged as one",)
+    story.register("m", "1.0.0").stage("m", "1.0.0").write("notes.txt", "junk")
+    commit = story.commit()
+    folded = fold(story.state, [Step(commit, story.trees[commit], "judged twice, said once")], story.world())
+    assert folded.notes == ("judged twice, said once",)
 
 
 def test_a_version_that_cannot_be_read_is_none() -> None:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from itertools import pairwise
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -15,9 +16,10 @@ from gitstage.errors import NoSuchThing
 from gitstage.layout import Slot, archived_path, version_path
 from gitstage.ledger import Effect, Folded
 from gitstage.manifest import read_version
+from gitstage.policy import read_policy
 from gitstage.rules.fold import fold
 from tests.histories import MODELS, STAGES, Hand, in_use, is_held, legal_change
-from tests.registries import Story, empty_slot
+from tests.registries import ID, Story, empty_slot
 
 # A seed is not worth shrinking, and explaining it would trace every line.
 histories = settings(deadline=None, max_examples=20, phases=[Phase.explicit, Phase.generate])
@@ -101,6 +103,29 @@ class Auditor:
         for effect in folded.effects:
             self.look_at_effect(effect)
             self.effects.append(effect)
+        self.look_at_names()
+        self.look_at_policies()
+
+    def look_at_names(self) -> None:
+        """No two models have names that are too near to each other."""
+        models = {model for model, _ in self.registered}
+        assert len({model.lower() for model in models}) == len(models)
+        namespaces = {
+            "/".join(model.split("/")[:depth]) for model in models for depth in range(1, model.count("/") + 1)
+        }
+        assert not models & namespaces
+        assert len({space.lower() for space in namespaces}) == len(namespaces)
+
+    def look_at_policies(self) -> None:
+        """The policies are those of one registry, none lost a stage, and what is retired is empty."""
+        known = [read_policy(self.story.shelf.blobs[found.blob]) for found in self.story.policies]
+        assert {policy.id for policy in known} == {ID}
+        for before, after in pairwise(known):
+            assert before.stages.keys() <= after.stages.keys()
+        assert [found.number for found in self.story.policies] == list(range(1, len(known) + 1))
+        for slot in all_slots():
+            if known[-1].stages[slot.stage].retired:
+                assert self.story.serves(slot.model, slot.stage) is None
 
     def look_at_effect(self, effect: Effect) -> None:
         slot, model = effect.slot, effect.slot.model
