@@ -323,6 +323,8 @@ def body_of(message: str) -> dict[str, Any]:
         document = json.loads(body)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+    except ValueError as error:
+        raise ValueError("there is no JSON in its message") from error
     if not isinstance(document, dict):
         raise ValueError("not an object")
     return document

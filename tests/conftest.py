@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,12 @@ def hermetic_seal(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
     (home / ".gitconfig").write_text(GLOBAL, encoding="utf-8")
     return home
+
+
+@pytest.fixture
+def no_garbage_is_collected() -> Iterator[None]:
+    """For tests that go as deep as Python can: what is finalized down there finds no room to run in, and says so."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

@@ -248,6 +248,7 @@ def changed(old: str, new: str) -> bytes:
         ),
     ],
 )
+@pytest.mark.usefixtures("no_garbage_is_collected")
 def test_a_statement_that_is_not_right_is_refused(data: bytes, problem: Problem) -> None:
     assert problems_of(data) == (problem,)
 

@@ -227,6 +227,7 @@ BAD_FINDING = {"rule": "soak", "verdict": "excellent", "message": "x"}
         changed(findings=[{"rule": "soak"}]),
     ],
 )
+@pytest.mark.usefixtures("no_garbage_is_collected")
 def test_a_tag_that_says_nothing_we_can_read_claims_nothing(message: str) -> None:
     with pytest.raises(ValueError, match="."):
         ledger.effect_from(message, SLOT, 3, ID)
@@ -338,6 +339,7 @@ def spoiled(change: Callable[[dict[str, object]], object]) -> bytes:
         (spoiled(lambda document: document.update(policy=None)), "subscriptable"),
     ],
 )
+@pytest.mark.usefixtures("no_garbage_is_collected")
 def test_a_ledger_that_cannot_be_read_is_said_so(data: bytes, why: str) -> None:
     with pytest.raises(GitstageError, match=why) as raised:
         ledger.state_from(data, ID)

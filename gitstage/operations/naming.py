@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def version_named(scene: Scene, ref: Reference) -> str:
     """The version that a reference names. Raises NoSuchThing where there is none."""
+    known_model(scene, ref.model)
     name = ref.name
     if name is None or name == "latest":
         without_back(ref)
@@ -28,6 +29,17 @@ def version_named(scene: Scene, ref: Reference) -> str:
     without_back(ref)
     scene.blob_of(ref.model, name)
     return name
+
+
+def known_model(scene: Scene, model: str) -> None:
+    """Raises NoSuchThing where a registry has no such model: none declared, none that passed, none in effect."""
+    folders = (scene.registry, scene.passed_records(model))
+    if any(folder.listing(f"models/{model}") for folder in folders):
+        return
+    if not any(effects for slot, effects in scene.effects.items() if slot.model == model):
+        from gitstage.operations.models import no_model
+
+        raise no_model(scene.registry, scene.layout, model)
 
 
 def without_back(ref: Reference) -> Reference:

@@ -8,7 +8,7 @@ from gitstage.emptyslot import empty_slot
 from gitstage.errors import GitstageError
 from gitstage.layout import POLICY, Slot
 from gitstage.operations.landing import Outcome, carry_out, ground, layout_at
-from gitstage.operations.naming import known_stage, without_back
+from gitstage.operations.naming import known_model, known_stage, without_back
 from gitstage.operations.promote import together
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, withdraw_policy, withdraw_records, withdraw_slot
@@ -33,6 +33,8 @@ def run(
         for stage in stages:
             plans.append(withdraw_slot(scene, Slot(ref.model, stage), empty_slot(ref.model)))
         whole = together(plans, f"withdraw {ref}")
+        if whole.without_what_is_there(scene.registry).is_empty:
+            known_model(scene, ref.model)
         return replace(whole, subject=f"{ref.model}: withdraw what never passed")
 
     return carry_out(registry, planner, models={ref.model}, push=push, dry_run=dry_run)

@@ -68,6 +68,7 @@ def test_a_report_gives_its_metrics_and_its_digest(served: Story, tmp_path: Path
 @pytest.mark.parametrize(
     "text", ["nonsense", "[1]", '{"a": "b"}', '{"a": true}', "", "[" * 10_000, '{"a": NaN}', '{"a": 1e999}']
 )
+@pytest.mark.usefixtures("no_garbage_is_collected")
 def test_a_report_that_is_no_object_of_numbers_is_refused(served: Story, tmp_path: Path, text: str) -> None:
     report = tmp_path / "report.json"
     report.write_text(text)

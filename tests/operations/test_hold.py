@@ -87,7 +87,7 @@ def test_a_version_can_be_held_while_its_models_records_are_open(served: Story) 
         ("fraud-detector", "names no version"),
         ("fraud-detector@9.9.9", "has no version 9.9.9"),
         ("fraud-detector@1.2.0~1", "~1 counts back"),
-        ("nobody@1.0.0", "nobody has no version 1.0.0"),
+        ("nobody@1.0.0", "there is no model nobody"),
     ],
 )
 def test_what_cannot_be_held_is_said(served: Story, what: str, why: str) -> None:

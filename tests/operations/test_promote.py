@@ -176,7 +176,7 @@ def test_nothing_is_to_be_promoted_where_nothing_is_named(served: Story) -> None
     [
         ("fraud-detector", "shadow", "there is no stage 'shadow'", "stages: staging, production"),
         ("fraud-detector", "archived", "there is no stage 'archived'", "stages: staging, production"),
-        ("fraud-detektor", "production", "fraud-detektor has had 0 changes in staging", "gitstage log fraud-detektor"),
+        ("fraud-detektor", "production", "there is no model fraud-detektor", "fraud-detector, if that was meant"),
         (
             "fraud-detector@9.9.9",
             "production",

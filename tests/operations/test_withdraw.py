@@ -112,11 +112,15 @@ def test_where_nothing_waits_nothing_is_done(served: Story) -> None:
         ("fraud-detector", False),
         ("fraud-detector@production", False),
         (None, True),
-        ("nobody", False),
     ):
         with unchanged(served.path):
             outcome = served.withdraw(what, policy=policy)
         assert (outcome.exit_code, outcome.commit, outcome.plan.is_empty) == (0, None, True)
+
+
+def test_a_model_that_is_not_there_is_said(served: Story) -> None:
+    with unchanged(served.path), pytest.raises(NoSuchThing, match="there is no model nobody"):
+        served.withdraw("nobody")
 
 
 def test_a_first_policy_that_never_passed_has_nothing_to_go_back_to(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def test_evidence_has_the_next_number_and_a_payload_that_is_not_there_yet(
     assert answers == [(f"{folder}/{number}.json", message) for number, message in said]
 
 
+@pytest.mark.usefixtures("no_garbage_is_collected")
 def test_what_is_too_large_or_no_file_is_told_apart_by_its_blob() -> None:
     large = "[" + "1," * 500_001 + "1]"
     folder = "evidence/m/1.0.0/load-test"

@@ -91,17 +91,21 @@ def git(where: Path, *words: str) -> None:
 def typed(where: Path, words: Sequence[str]) -> tuple[int, str]:
     """A program of this machine, as somebody types it in a folder: how it ended, and all that it said."""
     try:
-        done = subprocess.run(
-            list(words),
-            cwd=where,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
+        process = subprocess.Popen(
+            list(words), cwd=where, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
     except FileNotFoundError as error:
         raise GitstageError(f"{words[0]} is not installed, or not on the PATH") from error
-    return done.returncode, done.stdout.decode("utf-8", "replace")
+    try:
+        said, _ = process.communicate()
+    except KeyboardInterrupt:
+        # Nothing of ours goes on writing after the folder is gone.
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+        raise
+    return process.returncode, said.decode("utf-8", "replace")
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def test_mistakes_are_told_with_what_to_type_and_change_nothing(gs: Shell) -> No
 [2]
 """)
     assert gs("rollback", "fraud-detector@production", "--reason", " ") == snapshot("""\
-! error: a rollback needs a reason
+! error: a reason has 1 to 10000 characters
 !   try: --reason 'false positives since 14:00'
 [2]
 """)
