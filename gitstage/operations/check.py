@@ -68,11 +68,11 @@ def _with_tip(registry: Registry, world: World) -> World:
 def _foretold(registry: Registry, base: str | None, head: str) -> tuple[Snapshot, tuple[str, ...], Judgement | None]:
     """The tree that the base would have once the head is merged, what conflicts, and why there is none."""
     repo = registry.repo
-    if base is None or repo.is_ancestor(base, head):
+    bases = [] if base is None else repo.merge_bases(base, head)
+    if base is None or bases == [base]:
         return repo.tree(head), (), None
-    if repo.is_ancestor(head, base):
+    if bases == [head]:
         return repo.tree(base), (), None
-    bases = repo.merge_bases(base, head)
     if len(bases) != 1:
         trunk = registry.identity.trunk
         finding = Finding(

@@ -199,8 +199,7 @@ def _fetch_if_there(repo: Repository, remote: str, refspec: str) -> None:
 
 def ground(registry: Registry, *, push: bool) -> Ground:
     """Where a change is made: on the current branch, or with `push` on the trunk of the remote."""
-    repo, trunk = registry.repo, f"refs/heads/{registry.identity.trunk}"
-    here = repo.head()
+    repo, trunk, here = registry.repo, f"refs/heads/{registry.identity.trunk}", registry.here
     pushes = push and registry.remote is not None
     if pushes:
         head, branch = registry.tip, trunk

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitstage.canonical import DocumentError, parse
 from gitstage.changes import FOLDER, Snapshot, below, joined
 from gitstage.errors import GitstageError
-from gitstage.git import GitError, Repository, ShallowRepository
+from gitstage.git import GitError, Head, NoSuchRevision, Repository, ShallowRepository
 from gitstage.identity import Identity, identity_of
 from gitstage.layout import CONFIGURATION, RECORD_FOLDERS, Slot
 from gitstage.ledger import LEDGER_FILE, State, state_from
@@ -99,14 +100,18 @@ class Registry:
             yield path.removeprefix(prefix), entry.oid
 
     @cached_property
+    def here(self) -> Head:
+        """Where HEAD is."""
+        return self.repo.head()
+
+    @cached_property
     def head(self) -> str | None:
         """The commit that is checked out; the trunk's tip in a bare repository."""
-        found = self.repo.head().commit
-        return found if found is not None else self.tip
+        return self.here.commit if self.here.commit is not None else self.tip
 
     @cached_property
     def past(self) -> TagPast:
-        return TagPast(self.repo, self.identity, self.folder, self.tip)
+        return TagPast(self.repo, self.identity, self.folder, self.tip, self.remote)
 
     def layout_owns(self, path: str) -> bool:
         """Whether a path from the registry's folder belongs to it (all do, unless the folder is the root)."""
@@ -120,12 +125,25 @@ class Registry:
         ref = self.identity.ledger_ref
         found = self.repo.ref(self.local_ledger_ref)
         if found is None and self.remote is not None:
-            with suppress(GitError):  # the remote has none either, or cannot be reached
+            try:
                 self.repo.fetch(self.remote, [f"{ref}:{self.local_ledger_ref}"])
+            except NoSuchRevision:
+                pass  # the remote has none either
+            except GitError as error:
+                if self._was_fetched:
+                    raise GitstageError(
+                        f"the ledger {ref} is not here, and could not be fetched: {error.message}",
+                        hint=f"git fetch {self.remote} '{ref}:{self.local_ledger_ref}'",
+                    ) from error
             found = self.repo.ref(self.local_ledger_ref)
         if found is None:
             self._refuse_without_ledger()
         return found
+
+    @property
+    def _was_fetched(self) -> bool:
+        """Whether the trunk of the remote is here: a remote that nobody has reached yet has no ledger for us."""
+        return self.repo.ref(f"refs/remotes/{self.remote}/{self.identity.trunk}") is not None
 
     @cached_property
     def local_ledger_ref(self) -> str:
@@ -149,11 +167,23 @@ class Registry:
         """How far the trunk has been judged, as the ledger says."""
         return self._state_in(self.ledger_commit)
 
+    @cached_property
+    def state_here(self) -> State:
+        """The state for whoever only reads: of a clone that lags behind its ledger, as far as its own trunk goes."""
+        judged, tip = self.state.judged, self.tip
+        if judged in (None, tip) or tip is None:
+            return self.state
+        try:
+            self.repo.commits([str(judged)])
+        except NoSuchRevision:
+            return self.state_before(tip)
+        return self.state
+
     @property
     def is_behind(self) -> bool:
         """Whether commits on the trunk have not been judged, as when nobody tags."""
         try:
-            return self.state.judged != self.tip
+            return self.state_here.judged != self.tip
         except GitstageError:
             return False  # reading goes by the tags; whoever needs the ledger is told
 
@@ -348,14 +378,18 @@ def open_registry(
     Raises NoRegistry, NotARepository, DocumentError.
     """
     repo = repository_at(path)
-    candidates = list(_candidates(repo, None if commit is None else repo.resolve(commit)))
-    found = folder.strip("/") if folder is not None else find_folder(repo, candidates)
+    here = repo.head()
+    candidates = _candidates(repo, here, None if commit is None else repo.resolve(commit))
+    first = list(islice(candidates, 1))
+    found = folder.strip("/") if folder is not None else find_folder(repo, first)
     if found == ".":
         found = ""
-    return Registry(repo, found, settled_identity(repo, found, candidates), clock or utc_now)
+    registry = Registry(repo, found, settled_identity(repo, found, chain(first, candidates)), clock or utc_now)
+    registry.here = here
+    return registry
 
 
-def settled_identity(repo: Repository, folder: str, commits: Sequence[str]) -> Identity:
+def settled_identity(repo: Repository, folder: str, commits: Iterable[str]) -> Identity:
     """Which registry lies in a folder: as the policy in effect says, where a ledger is here; else as some commits say.
 
     So a gitstage.yaml that never passed neither renames a registry nor stops anybody.
@@ -411,7 +445,7 @@ def _identity_by(repo: Repository, folder: str, registry_id: str, ledger: str) -
     return settled if settled is not None and settled.id == registry_id else None
 
 
-def identity_in(repo: Repository, folder: str, commits: Sequence[str]) -> Identity:
+def identity_in(repo: Repository, folder: str, commits: Iterable[str]) -> Identity:
     """Which registry lies in a folder, as the first of some commits says that has one there."""
     problem: GitstageError | None = None
     for candidate in commits:
@@ -430,12 +464,11 @@ def identity_in(repo: Repository, folder: str, commits: Sequence[str]) -> Identi
     )
 
 
-def _candidates(repo: Repository, commit: str | None) -> Iterator[str]:
+def _candidates(repo: Repository, here: Head, commit: str | None) -> Iterator[str]:
     if commit is not None:
         yield commit
-    head = repo.head().commit
-    if head is not None:
-        yield head
+    if here.commit is not None:
+        yield here.commit
     names = ("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/heads/main", "refs/heads/master")
     found = repo.refs(*names)
     yield from (found[name] for name in names if name in found)
