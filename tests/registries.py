@@ -309,7 +309,11 @@ def placed(before: Snapshot, after: Snapshot, layout: Layout, thing: Thing) -> t
 
 
 def records_case(
-    before: Mapping[str, Content], edits: Mapping[str, Content | None], model: str = "m", left: Iterable[str] = ()
+    before: Mapping[str, Content],
+    edits: Mapping[str, Content | None],
+    model: str = "m",
+    left: Iterable[str] = (),
+    displaced: Iterable[str] = (),
 ) -> RecordsCase:
     """A change of a model's records: what was there, and what is put there or taken away (None)."""
     was, now = before_and_after(before, edits)
@@ -324,11 +328,15 @@ def records_case(
         changes=placed(was, now, layout, Records(model)),
         left=frozenset(left),
         now=MONDAY,
+        displaced=frozenset(displaced),
     )
 
 
 def policy_case(
-    before: Mapping[str, Content], edits: Mapping[str, Content | None], filled: Iterable[Slot] = ()
+    before: Mapping[str, Content],
+    edits: Mapping[str, Content | None],
+    filled: Iterable[Slot] = (),
+    displaced: Iterable[str] = (),
 ) -> PolicyCase:
     """A change of the policy: what was there, and what is put there or taken away; `filled` slots are in effect."""
     was, now = before_and_after(before, edits)
@@ -344,6 +352,7 @@ def policy_case(
         changes=placed(was, now, layout, POLICY),
         now=MONDAY,
         filled=lambda stage: [slot for slot in slots if slot.stage == stage],
+        displaced=frozenset(displaced),
     )
 
 

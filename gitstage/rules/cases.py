@@ -42,6 +42,7 @@ class PolicyCase:
 
     `before` and `after` are the registry's trees, `old` and `new` the policies in them (None: there is none that can
     be read). `problem` says why `new` is None. `filled` names the slots of a stage in which a version is in effect.
+    `displaced` are models of which a version passed, whatever has become of their files since.
     """
 
     before: Snapshot
@@ -52,13 +53,15 @@ class PolicyCase:
     changes: tuple[tuple[Change, Place], ...]
     now: datetime
     filled: Callable[[str], Iterable[Slot]] = field(default=lambda stage: (), compare=False)
+    displaced: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordsCase:
     """A change of all that carries one model's name besides its slots.
 
-    `left` are the versions that have left one of the model's slots.
+    `left` are the versions that have left one of the model's slots. `displaced` are models of which a version passed,
+    whatever has become of their files since.
     """
 
     model: str
@@ -69,6 +72,7 @@ class RecordsCase:
     changes: tuple[tuple[Change, Place], ...]
     left: frozenset[str]
     now: datetime
+    displaced: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

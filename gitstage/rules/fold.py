@@ -33,7 +33,7 @@ from gitstage.layout import (
 from gitstage.ledger import Effect, Folded, Open, Past, PolicyEffect, Registered, State, effects_by_slot
 from gitstage.manifest import ModelVersion, read_version
 from gitstage.policy import Policy, read_policy
-from gitstage.rules.cases import PolicyCase, RecordsCase, SlotCase, version_of_blob
+from gitstage.rules.cases import PolicyCase, RecordsCase, SlotCase, is_model, version_of_blob
 from gitstage.rules.judge import judge_policy, judge_records, judge_slot
 
 
@@ -214,6 +214,20 @@ class _Stride:
         """The paths of the registry that this step changes."""
         return tuple(changes_between(self.before, self.head))
 
+    @cached_property
+    def displaced(self) -> frozenset[str]:
+        """The models whose records this step changes, or are open, and of which a version passed before."""
+        if self.policy_at_start is None:
+            return frozenset()
+        layout = layout_of(self.policy_at_start)
+        open_ones = {item.thing for item in self.start.open.values()}
+        records = {thing for thing in self._touched(layout) | open_ones if isinstance(thing, Records)}
+        return frozenset(
+            thing.model
+            for thing in records
+            if is_model(self.world.registry(self.start.passed_commit(thing)), layout, thing.model)
+        )
+
     def taken(self) -> Folded:
         if self.policy is not None or self.head.entry(CONFIGURATION) is not None:
             self._judge_policy()
@@ -276,6 +290,7 @@ class _Stride:
             changes=changes,
             now=self.world.now,
             filled=self._filled,
+            displaced=self.displaced,
         )
         judgement = judge_policy(case)
         if judgement.verdict is not Verdict.PASSED or new is None:
@@ -373,6 +388,7 @@ class _Stride:
                 if effect.before is not None
             ),
             now=self.world.now,
+            displaced=self.displaced,
         )
         judgement = judge_records(case)
         if changes or judgement.verdict is not Verdict.PASSED:

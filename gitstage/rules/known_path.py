@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from gitstage.changes import Change, Nothing, Snapshot, files, joined
-from gitstage.layout import MODELS, Place, folded, printable
+from gitstage.layout import MODELS, Place, folded, is_twin, printable
 from gitstage.rules.cases import Answer, Answers, PolicyCase, RecordsCase, SlotCase, is_model, what_it_is
 
 
@@ -30,6 +30,8 @@ def records(case: RecordsCase) -> Answers:
     yield from _twins(case.after, case.changes, there=case.before if known else Nothing())
     if not known and is_model(case.after, case.layout, case.model):
         yield from _namespaces(case)
+        for other in sorted(case.displaced):
+            yield from _too_near(case.model, other)
 
 
 def slot(case: SlotCase) -> Answers:
@@ -109,6 +111,19 @@ def _levels(path: str) -> Iterator[tuple[str, str]]:
         folder, _, name = path.rpartition("/")
         yield folder, name
         path = folder
+
+
+def _too_near(model: str, other: str) -> Answers:
+    """Whether a new model's name excludes that of one that passed, whose files have been taken away or rewritten."""
+    path = f"{MODELS}/{model}"
+    for part, others in zip(model.split("/"), other.split("/"), strict=False):
+        if part != others:
+            if is_twin(part, others):
+                yield Answer(message=f"{model} differs only in case from {other!r}, which is registered", path=path)
+            return
+    if model != other:
+        upper, lower = sorted((model, other), key=len)
+        yield Answer(message=f"{upper} cannot be a model and the namespace of {lower}", path=path)
 
 
 def _namespaces(case: RecordsCase) -> Answers:

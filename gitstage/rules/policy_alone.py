@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gitstage.changes import blob_id, files
 from gitstage.emptyslot import empty_slot
-from gitstage.layout import CONFIGURATION, MODELS, README, model_problem_under
+from gitstage.layout import CONFIGURATION, MODELS, README, Layout, model_problem_under
 from gitstage.policy import Policy
 from gitstage.rules.cases import Answer, Answers, PolicyCase, SlotCase
 
@@ -87,19 +87,22 @@ def _names(case: PolicyCase, new: Policy) -> Answers:
     old = case.old
     if old is None or (old.integer_versions == new.integer_versions and set(new.stages) <= set(old.stages)):
         return
-    if old.integer_versions != new.integer_versions and any(True for _ in _versions(case)):
+    models = _models(case)
+    if old.integer_versions != new.integer_versions and models:
         yield Answer(
             message="versions: is not changed once a version is registered",
             path=CONFIGURATION,
             line=new.line_of("versions"),
         )
-    for path in _versions(case):
-        model = path.removeprefix(f"{MODELS}/").rpartition("/")[0]
+    for model in sorted(models):
         problem = model_problem_under(model, frozenset(new.stages))
         if problem is not None:
             yield Answer(message=f"the model {model} could not be called so: {problem}", path=CONFIGURATION)
             return
 
 
-def _versions(case: PolicyCase) -> list[str]:
-    return [path for path, _ in files(case.after, MODELS) if path.endswith(".yaml")]
+def _models(case: PolicyCase) -> set[str]:
+    """The models of the registry, and those whose files are taken away and who are there all the same."""
+    layouts = [Layout(frozenset(policy.stages), policy.integer_versions) for policy in (case.old, case.new) if policy]
+    places = (layout.place(path) for path, _ in files(case.after, MODELS) for layout in layouts)
+    return {*(str(place.model) for place in places if place.kind == "version"), *case.displaced}

@@ -544,6 +544,29 @@ def test_a_model_and_a_namespace_of_one_name_exclude_each_other() -> None:
     assert list(story.open) == ["records/m/deep", "records/risk"], "who was there first is not disturbed"
 
 
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("name", ["M", "m/deep"])
+def test_a_model_whose_files_are_taken_away_keeps_its_name(name: str, again: bool) -> None:
+    story = serving("1.0.0")
+    story.remove("models/m/1.0.0.yaml")
+    if again:
+        story.land()
+    story.register(name, "1.0.0").land()
+    assert story.open == {"records/m": ["refused", "nothing-removed"], f"records/{name}": ["refused", "known-path"]}
+    story.withdraw_all().land()
+    assert (story.open, [found.model for found in story.registered]) == ({}, ["m"])
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_no_stage_takes_the_name_of_a_model_whose_files_are_taken_away(again: bool) -> None:
+    story = serving("1.0.0")
+    story.remove("models/m/1.0.0.yaml")
+    if again:
+        story.land()
+    story.policy(policy_file({**STAGES, "m": {"from": ["staging"]}})).land()
+    assert story.open == {"policy": ["refused", "policy-alone"], "records/m": ["refused", "nothing-removed"]}
+
+
 # The policy.
 
 

@@ -283,6 +283,30 @@ def test_a_card_makes_no_model_and_a_stray_file_no_namespace() -> None:
         assert list(known_path.records(case)) == []
 
 
+@pytest.mark.parametrize(
+    ("model", "displaced", "message"),
+    [
+        ("M", ["m"], "M differs only in case from 'm', which is registered"),
+        ("Risk/a", ["risk/b", "x"], "Risk/a differs only in case from 'risk/b', which is registered"),
+        ("risk/A", ["risk/a"], "risk/A differs only in case from 'risk/a', which is registered"),
+        ("m/deep", ["m"], "m cannot be a model and the namespace of m/deep"),
+        ("risk", ["risk/a/b"], "risk cannot be a model and the namespace of risk/a/b"),
+        ("risk/a", ["risk/b", "risky", "a", "risk/b/a"], None),
+        ("m", ["m"], None),
+    ],
+)
+def test_a_model_that_passed_is_in_the_way_though_its_files_are_taken_away(
+    model: str, displaced: list[str], message: str | None
+) -> None:
+    case = records_case({}, {f"models/{model}/1.0.0.yaml": "x"}, model=model, displaced=displaced)
+    expected = [] if message is None else [Answer(message=message, path=f"models/{model}")]
+    assert list(known_path.records(case)) == expected
+    known = records_case({f"models/{model}/1.0.0.yaml": "x"}, {f"models/{model}/1.1.0.yaml": "x"}, model, (), displaced)
+    assert list(known_path.records(known)) == [], "it was there before"
+    card = records_case({}, {f"models/{model}/README.md": "x"}, model=model, displaced=displaced)
+    assert list(known_path.records(card)) == [], "it is no model"
+
+
 # A slot that is empty and always was.
 
 

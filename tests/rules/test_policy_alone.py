@@ -140,6 +140,23 @@ def test_no_stage_is_called_like_a_model(stage: str, model: str) -> None:
     ]
 
 
+def test_a_model_that_passed_counts_though_its_files_are_taken_away() -> None:
+    before: dict[str, Content] = {"gitstage.yaml": policy_file()}
+    canary = policy_case(before, {"gitstage.yaml": policy_file(CANARY)}, displaced=["risk/canary"])
+    assert [found.message for found in policy_alone.policy(canary)] == [
+        "the model risk/canary could not be called so: 'canary' is the name of a stage"
+    ]
+    numbers = policy_case(before, {"gitstage.yaml": policy_file(versions="integer")}, displaced=["m"])
+    assert [found.message for found in policy_alone.policy(numbers)] == [
+        "versions: is not changed once a version is registered"
+    ]
+
+
+def test_what_is_no_version_makes_no_model() -> None:
+    files: dict[str, Content] = {"models/canary/notes.yaml": "x", "models/canary/README.md": "x", "models/x.yaml": "x"}
+    assert changed(policy_file(), policy_file(CANARY), files) == []
+
+
 def test_a_new_registry_takes_the_policy_at_its_head() -> None:
     files: dict[str, Content] = {"models/m/1.0.0.yaml": ONE, "staging/m.yaml": ONE}
     assert said(files, {"gitstage.yaml": policy_file(versions="integer", tag_prefix="a/")}) == []
