@@ -28,13 +28,17 @@ FETCH = (
 )
 
 
-def fetch(processes: Processes, remote: str, refspecs: Sequence[str], *, prune: bool = False) -> None:
+def fetch(
+    processes: Processes, remote: str, refspecs: Sequence[str], *, prune: bool = False, depth: int | None = None
+) -> None:
     """Fetch exactly `refspecs`. A ref that the remote does not have raises NoSuchRevision.
 
-    `prune` removes what `refspecs` would fetch and the remote no longer has.
+    `prune` removes what `refspecs` would fetch and the remote no longer has. `depth` is for a shallow clone: no more
+    than so many commits of each ref, which are then where the clone's history ends.
     """
     answer = processes.run(
         *FETCH,
+        *(() if depth is None else (f"--depth={depth}",)),
         # Said either way: where the user's configuration prunes, tags that are not pushed yet would go.
         "--prune" if prune else "--no-prune",
         "--end-of-options",
@@ -50,6 +54,14 @@ def fetch(processes: Processes, remote: str, refspecs: Sequence[str], *, prune: 
     if missing:
         raise NoSuchRevision(f"{remote} has no {missing[1]}")
     raise GitError(_said(answer, f"git could not fetch from {remote}"))
+
+
+def listed(processes: Processes, remote: str, patterns: Sequence[str]) -> dict[str, str]:
+    """The refs of a remote that match `patterns` (full names, in which `*` stands for anything), and their objects."""
+    words = ("ls-remote", "--refs", "--quiet", "--end-of-options", remote, *patterns)
+    answer = processes.run(*words, purpose=Purpose.TRANSPORT)
+    rows = (line.split("\t") for line in answer.out.decode("utf-8", "surrogateescape").splitlines())
+    return {name: oid for oid, name in rows}
 
 
 def fetch_objects(processes: Processes, remote: str, oids: Sequence[str]) -> None:

@@ -346,9 +346,16 @@ class Repository:
         urls = (key for key in self._config() if key.startswith("remote.") and key.endswith(".url"))
         return [key[len("remote.") : -len(".url")] for key in urls]
 
-    def fetch(self, remote: str, refspecs: Sequence[str]) -> None:
-        """Fetch exactly these refspecs. A ref that the remote does not have raises NoSuchRevision."""
-        remotes.fetch(self.processes, remote, refspecs)
+    def remote_refs(self, remote: str, *patterns: str) -> dict[str, str]:
+        """The objects that refs of a remote point at, by full name; `*` in a pattern stands for anything."""
+        return remotes.listed(self.processes, remote, patterns)
+
+    def fetch(self, remote: str, refspecs: Sequence[str], *, depth: int | None = None) -> None:
+        """Fetch exactly these refspecs. A ref that the remote does not have raises NoSuchRevision.
+
+        `depth` is for a shallow clone: no more than so many commits of each.
+        """
+        remotes.fetch(self.processes, remote, refspecs, depth=depth)
 
     def push(self, remote: str, updates: Mapping[str, str]) -> None:
         """Push objects to full ref names of the remote: all or none, never by force.

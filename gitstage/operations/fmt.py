@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,7 +56,11 @@ def _write(path: Path, data: bytes) -> None:
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             file.write(data)
-        os.chmod(file.name, path.stat().st_mode & 0o777)
-        os.replace(file.name, path)
+            unfinished = Path(file.name)
+        try:
+            unfinished.chmod(path.stat().st_mode & 0o777)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise GitstageError(f"{path} cannot be written: {error.strerror}") from error

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from gitstage.changes import FILE, Entry, blob_id, joined
 from gitstage.emptyslot import empty_slot
-from gitstage.git import Repository, Tag
+from gitstage.errors import GitstageError
+from gitstage.git import GitError, NoSuchRevision, Repository, Tag
 from gitstage.identity import Identity
 from gitstage.layout import NUMBER, Slot
 from gitstage.ledger import Effect, effect_from
@@ -26,14 +28,17 @@ class TagPast:
     """The past of a registry's slots, read model by model and kept.
 
     `tip` is the trunk's tip: a tag counts only if its commit is in the trunk's history, and the slot in that commit
-    holds the blob that the tag claims.
+    holds the blob that the tag claims. `remote` is where tags come from that a clone was made without.
     """
 
-    def __init__(self, repo: Repository, identity: Identity, folder: str, tip: str | None) -> None:
+    def __init__(
+        self, repo: Repository, identity: Identity, folder: str, tip: str | None, remote: str | None = None
+    ) -> None:
         self._repo = repo
         self._identity = identity
         self._folder = folder
         self._tip = tip
+        self._remote = remote
         self._claims: dict[Slot, tuple[tuple[Effect, Tag], ...]] = {}
         self._effects: dict[Slot, tuple[Effect, ...]] = {}
         self._taken: dict[Slot, int] = {}
@@ -86,8 +91,45 @@ class TagPast:
         if not wanted:
             return
         self._loaded.update(wanted)
-        tags = self._repo.tags(*(self._identity.tag_ref(f"{model}/") for model in wanted))
+        folders = [self._identity.tag_ref(f"{model}/") for model in wanted]
+        if self._repo.is_shallow:
+            self._fetch_newest(folders)
+        tags = self._repo.tags(*folders)
+        if not tags and self._is_without_tags():
+            self._fetch(folders)
+            tags = self._repo.tags(*folders)
         self._take_in(tags, set(wanted))
+
+    def _is_without_tags(self) -> bool:
+        """Whether this is a clone that was made without tags: not even the first policy's is here."""
+        return self._remote is not None and self._repo.ref(self._identity.tag_ref("policy/1")) is None
+
+    def _fetch(self, folders: Sequence[str]) -> None:
+        assert self._remote is not None
+        with suppress(GitError):  # the remote is not there yet, or cannot be reached: then it is as if it had none
+            self._repo.fetch(self._remote, [f"{folder}*:{folder}*" for folder in folders])
+
+    def _fetch_newest(self, folders: Sequence[str]) -> None:
+        """Brings into a shallow clone the newest tag of each slot, each with one commit and no history."""
+        if self._remote is None:
+            return
+        newest: dict[str, int] = {}
+        try:
+            for ref in self._repo.remote_refs(self._remote, *(f"{folder}*" for folder in folders)):
+                folder, _, last = ref.rpartition("/")
+                if NUMBER.match(last):
+                    newest[folder] = max(newest.get(folder, 0), int(last))
+            wanted = [f"{folder}/{number}" for folder, number in newest.items()]
+            missing = sorted(set(wanted) - self._repo.refs(*wanted).keys()) if wanted else []
+            if missing:
+                self._repo.fetch(self._remote, [f"{ref}:{ref}" for ref in missing], depth=1)
+        except GitError as error:
+            if not self._repo.refs(*folders):
+                specs = " ".join(f"'{folder}*:{folder}*'" for folder in folders)
+                raise GitstageError(
+                    f"this clone is shallow and lacks tags, which could not be fetched: {error.message}",
+                    hint=f"git fetch --depth=1 {self._remote} {specs}",
+                ) from error
 
     def verify(self) -> None:
         """Finds out, in one go, which of the tags read so far count; the others are alarms."""
@@ -159,7 +201,12 @@ class TagPast:
             return False
         path = joined(self._folder, effect.slot.path)
         entry = Entry(FILE, effect.after_blob)
-        return self._repo.tree(self._tip).entry(path) == entry and self._repo.tree(effect.commit).entry(path) == entry
+        if self._repo.tree(self._tip).entry(path) != entry:
+            return False
+        try:
+            return self._repo.tree(effect.commit).entry(path) == entry
+        except NoSuchRevision:  # it stands on no commit
+            return False
 
     def _claim(self, tag: Tag, slot: Slot, last: str) -> Effect | None:
         if not NUMBER.match(last):

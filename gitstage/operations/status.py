@@ -112,7 +112,7 @@ def _read(registry: Registry, commit: str | None, model: str | None) -> _Tree:
 
 
 def _now(registry: Registry, model: str | None) -> Status:
-    state = registry.state
+    state = registry.state_here
     tip = registry.tip or registry.head
     judged = _read(registry, state.judged, model)
     unjudged = state.judged != tip

@@ -182,6 +182,6 @@ def test_a_revert_button_is_refused_and_the_way_back_is_named(served: Story) -> 
     assert (served.open_things(), served.tag().exit_code) == ([], 0)
 
 
-def test_a_model_that_is_not_there_is_said(story: Story) -> None:
+def test_a_stage_that_is_not_there_is_said(story: Story) -> None:
     with pytest.raises(NoSuchThing):
         story.withdraw("nobody@nowhere")

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitstage.operations import doctor
+from gitstage.operations.doctor import Check
+from tests.git.sandbox import Sandbox, git
+from tests.operations.stories import Story, Team
+
+
+def checks(path: Path, folder: str | None = None) -> dict[str, Check]:
+    return {check.name: check for check in doctor.run(str(path), folder)}
+
+
+def test_a_healthy_registry_is_well(served: Story) -> None:
+    found = checks(served.path)
+    assert list(found) == ["git", "registry", "history", "identity", "attributes", "ledger"]
+    assert [name for name, check in found.items() if not check.well] == ["identity"]
+    assert found["identity"].optional
+    served.git("config", "user.name", "Ada")
+    served.git("config", "user.email", "ada@example.com")
+    assert checks(served.path)["identity"].found == "Ada <ada@example.com>"
+
+
+def test_outside_of_a_repository_it_says_so(tmp_path: Path) -> None:
+    found = checks(tmp_path)
+    assert list(found) == ["git", "repository"]
+    assert not found["repository"].well
+    assert found["repository"].hint is not None
+
+
+def test_without_a_registry_it_says_so(tmp_path: Path) -> None:
+    box = Sandbox.made(tmp_path / "work")
+    box.commit("code", {"a": "b"})
+    found = checks(box.path)
+    assert (list(found), found["registry"].well) == (["git", "registry"], False)
+    assert "gitstage init" in str(found["registry"].hint)
+
+
+def test_what_waits_and_what_is_not_judged_is_worth_knowing(served: Story) -> None:
+    served.write("production/other.yaml", "nonsense")
+    served.commit("by hand")
+    behind = checks(served.path)["ledger"]
+    assert (behind.well, behind.optional, behind.hint) == (False, True, "gitstage tag")
+    assert "nobody has run gitstage tag" in behind.found
+    served.tag()
+    found = checks(served.path)
+    assert found["ledger"].well
+    assert (found["open"].found, found["open"].optional) == ("production/other", True)
+
+
+def test_a_workflow_that_does_not_run_is_named(tmp_path: Path) -> None:
+    story = Story.begun(tmp_path / "work", {"# tags: ci ": "tags: ci #"})
+    story.register("m", "1.0.0")
+    assert "the tag workflow has not run" in checks(story.path)["ledger"].found
+
+
+def test_a_lost_ledger_is_not_well_and_says_what_to_fetch(served: Story) -> None:
+    served.git("update-ref", "-d", served.registry().identity.ledger_ref)
+    found = checks(served.path)["ledger"]
+    assert (found.well, found.optional) == (False, False)
+    assert "git fetch origin" in str(found.hint)
+
+
+def test_tags_that_do_not_count_are_named(served: Story) -> None:
+    served.git("tag", "fraud-detector/production/9")
+    found = checks(served.path)["tag"]
+    assert not found.well
+    assert found.found.startswith("refs/tags/fraud-detector/production/9: ")
+
+
+def test_a_shallow_clone_is_not_well(serving_team: tuple[Team, Story], tmp_path: Path) -> None:
+    team, _ = serving_team
+    git("clone", "--quiet", "--depth=1", f"file://{team.remote}", str(tmp_path / "shallow"), cwd=tmp_path)
+    found = checks(tmp_path / "shallow")
+    assert (found["history"].well, found["history"].hint) == (False, "git fetch --unshallow")
+
+
+def test_missing_attributes_are_not_well(served: Story) -> None:
+    served.git("rm", "--quiet", ".gitattributes")
+    served.commit("removed")
+    found = checks(served.path)["attributes"]
+    assert not found.well
+    assert "* -text merge=binary" in str(found.hint)
+
+
+@pytest.mark.parametrize(
+    ("said", "well"), [("git version 2.38.1", False), ("git version 2.53.0.rc1", True), ("?", False)]
+)
+def test_an_old_git_is_not_well(
+    served: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, well: bool
+) -> None:
+    from gitstage.git import process
+
+    real = process.Processes.run
+
+    def run(self: process.Processes, *arguments: str, **options: object) -> process.Answer:
+        if arguments == ("--version",):
+            return process.Answer(0, f"{said}\n".encode(), "")
+        return real(self, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(process.Processes, "run", run)
+    found = checks(served.path)["git"]
+    assert (found.well, found.found) == (well, said)
+    assert (found.hint is None) == well
