@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from typing import TypeVar, cast
 
 from gitstage import plans
@@ -19,6 +20,7 @@ from tests.registries import ID, Story, empty_slot, hold, holds_back, manifest, 
 T = TypeVar("T")
 
 MODELS = ("m", "n", "risk/m")
+ADOPT_UNTIL = date(2026, 11, 24)
 STAGES: Mapping[str, Mapping[str, object]] = {
     "staging": {"from": ["registered", "archived"]},
     "canary": {"from": ["staging"]},
@@ -42,7 +44,7 @@ class Hand:
 
     def policy(self, **more: Mapping[str, object]) -> bytes:
         """The policy by the rules of which the registry is used, with more stages, or others."""
-        return policy_file({**self.stages, **more}, self.gates)
+        return policy_file({**self.stages, **more}, self.gates, adopt_until=ADOPT_UNTIL.isoformat())
 
     def one_of(self, options: Sequence[T]) -> T:
         return cast("T", self._choose(options))
@@ -188,7 +190,7 @@ class Hand:
     def imitate(self, story: Story, model: str) -> None:
         """A good version of a model whose name is too near to another's, or of a namespace."""
         name = self.one_of([model.upper(), model.capitalize(), f"{model}/deep", "risk", f"{model}-2"])
-        story.register(name, "1.0.0", auc=0.9).fill(name, "1.0.0", "staging")
+        story.register(name, "1.0.0", auc=0.9).fill(name, "1.0.0", self.one_of(list(STAGES)))
 
     def swap(self, story: Story, model: str) -> None:
         """Bytes of one place in another."""

@@ -18,7 +18,7 @@ from gitstage.ledger import Effect, Folded
 from gitstage.manifest import read_version
 from gitstage.policy import read_policy
 from gitstage.rules.fold import fold
-from tests.histories import MODELS, STAGES, Hand, in_use, is_held, legal_change
+from tests.histories import ADOPT_UNTIL, MODELS, STAGES, Hand, in_use, is_held, legal_change
 from tests.registries import ID, Story, empty_slot
 
 # A seed is not worth shrinking, and explaining it would trace every line.
@@ -149,10 +149,14 @@ class Auditor:
         if effect.action == "rollback":
             assert effect.after_blob in [found.after_blob for found in earlier]
             return
-        assert effect.action == "promote"
         for (name, version), known in self.registered.items():
             if name == model:
                 assert self.entry(effect.commit, version_path(name, version)) == Entry(FILE, known), "records are whole"
+        if effect.action == "adopt":
+            assert not earlier
+            assert effect.moment.date() <= ADOPT_UNTIL
+            return
+        assert effect.action == "promote"
         self.look_at_source(effect)
         if slot.stage == "production-eu":
             metrics = read_version(self.story.shelf.blobs[effect.after_blob or ""]).metrics
