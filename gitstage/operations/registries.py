@@ -9,18 +9,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitstage.canonical import DocumentError, parse
+from gitstage.canonical import DocumentError
 from gitstage.changes import FOLDER, Snapshot, below, joined
 from gitstage.errors import GitstageError
 from gitstage.git import GitError, Head, NoSuchRevision, Repository, ShallowRepository
-from gitstage.identity import Identity, identity_of
+from gitstage.identity import Identity
 from gitstage.layout import CONFIGURATION, RECORD_FOLDERS, Slot
 from gitstage.ledger import LEDGER_FILE, State, state_from
+from gitstage.operations.identities import known_identity
 from gitstage.operations.past import TagPast
 
 if TYPE_CHECKING:
@@ -453,7 +454,7 @@ def identity_in(repo: Repository, folder: str, commits: Iterable[str]) -> Identi
         if entry is None or entry.is_folder:
             continue
         try:
-            return identity_of(parse(repo.tree(candidate).read(entry.oid)))
+            return known_identity(repo.common_dir, entry.oid, partial(repo.read, entry.oid))
         except (DocumentError, GitstageError) as error:
             problem = problem or error
     if problem is not None:
