@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -45,6 +44,8 @@ def _kept(path: Path) -> Identity | None:
 
 
 def _keep(path: Path, identity: Identity) -> None:
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
         file.write(json.dumps(asdict(identity)).encode())

@@ -35,8 +35,11 @@ class Resolved:
 
     def document(self) -> dict[str, Any]:
         """As JSON, `gitstage/resolved/v1`."""
+        return {"schema": "gitstage/resolved/v1", **self._said(), "manifest": parse(self.manifest)}
+
+    def _said(self) -> dict[str, str | None]:
+        """What is known without reading the manifest."""
         return {
-            "schema": "gitstage/resolved/v1",
             "model": self.model,
             "version": self.version,
             "stage": self.stage,
@@ -46,17 +49,16 @@ class Resolved:
             "action": self.action,
             "blob": self.blob,
             "path": version_path(self.model, self.version),
-            "manifest": parse(self.manifest),
         }
 
     def field(self, name: str) -> str:
         """One field, as a line of text for each value. Raises NoSuchThing where there is no such field."""
         if name not in FIELDS and not name.startswith("metrics."):
             raise NoSuchThing(f"there is no field {name!r}", hint=f"fields: {', '.join(FIELDS)}, metrics.NAME")
-        document = self.document()
-        if name in document:
-            return "" if document[name] is None else str(document[name])
-        manifest = document["manifest"]
+        said = self._said()
+        if name in said:
+            return said[name] or ""
+        manifest: dict[str, Any] = parse(self.manifest)
         if name.startswith("metrics."):
             value = manifest.get("metrics", {}).get(name.removeprefix("metrics."))
             if value is None:
