@@ -27,7 +27,7 @@ from gitstage.git.objects import Commit, Tag, commit_bytes, encoded, is_object_i
 from gitstage.git.process import NO_HOOKS, Processes
 from gitstage.git.refs import RefUpdate
 from gitstage.git.store import ObjectStore, Promised, Reader
-from gitstage.git.trees import Listings, Tree, edited, listed_row
+from gitstage.git.trees import Listings, Tree, edited, listed_rows
 
 OWN = "gitstage"
 """The folder of a git directory in which gitstage keeps what is its own."""
@@ -189,7 +189,7 @@ class Repository:
         answer = self.processes.run(
             "ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths, options=("--literal-pathspecs",)
         )
-        return [listed_row(row) for row in answer.out.split(b"\0")[:-1]]
+        return list(listed_rows(answer.out))
 
     def blobs_at(self, places: Sequence[tuple[str, str]]) -> list[str | None]:
         """The blob that lies at each (commit, path), in one go; None where there is none."""

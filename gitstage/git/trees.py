@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from gitstage.changes import FOLDER, Entry, Nothing, Snapshot, joined
@@ -164,8 +164,12 @@ def _check_entry(path: str, entry: Entry | None) -> None:
         raise NoSuchRevision(f"{entry.oid!r}, which should lie at {path!r}, is not an object id")
 
 
-def listed_row(row: bytes) -> tuple[str, Entry]:
-    """One row of `ls-tree -z`: `mode kind id`, a tab, the path."""
-    meta, _, path = row.partition(b"\t")
-    mode, _, oid = meta.split(b" ")
-    return decoded(path), Entry(int(mode, 8), oid.decode())
+def listed_rows(rows: bytes) -> Iterator[tuple[str, Entry]]:
+    """The rows of `ls-tree -z`: mode, kind and id with spaces between, a tab, the path."""
+    modes: dict[str, int] = {}
+    for row in decoded(rows).split("\0")[:-1]:
+        meta, _, path = row.partition("\t")
+        mode, _, oid = meta.split(" ")
+        if mode not in modes:
+            modes[mode] = int(mode, 8)
+        yield path, Entry(modes[mode], oid)

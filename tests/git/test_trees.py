@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gitstage.changes import EXECUTABLE, FILE, FOLDER, LINK, SUBMODULE, Change, Entry, Overlay, changes_between, files
 from gitstage.git import GitError, NoSuchRevision, Repository, Tree, trees
 from gitstage.git.objects import encoded
-from gitstage.git.trees import listed_row
+from gitstage.git.trees import listed_rows
 from tests.git.sandbox import Sandbox
 
 MISSING = "b" * 40
@@ -147,10 +147,12 @@ def test_a_tree_that_points_at_what_is_no_tree_is_an_error(sandbox: Sandbox, rep
 
 
 def test_a_row_of_ls_tree_is_a_path_and_its_entry() -> None:
-    assert listed_row(b"100755 blob " + b"a" * 40 + b"\tdir/a\nb\xff") == (
-        "dir/a\nb\udcff",
-        Entry(EXECUTABLE, "a" * 40),
-    )
+    first, second = b"100755 blob " + b"a" * 40 + b"\tdir/a\nb\xff\0", b"100755 blob " + b"b" * 40 + b"\tc\td\0"
+    assert list(listed_rows(first + second)) == [
+        ("dir/a\nb\udcff", Entry(EXECUTABLE, "a" * 40)),
+        ("c\td", Entry(EXECUTABLE, "b" * 40)),
+    ]
+    assert list(listed_rows(b"")) == []
 
 
 # ---------------------------------------------------------------------------------------------------- new trees
