@@ -57,11 +57,15 @@ def fetch(
 
 
 def listed(processes: Processes, remote: str, patterns: Sequence[str]) -> dict[str, str]:
-    """The refs of a remote that match `patterns` (full names, in which `*` stands for anything), and their objects."""
-    words = ("ls-remote", "--refs", "--quiet", "--end-of-options", remote, *patterns)
+    """The refs of a remote that match `patterns` (full names, in which `*` stands for anything), and their objects.
+
+    Of a tag it is the object behind it.
+    """
+    words = ("ls-remote", "--quiet", "--end-of-options", remote, *patterns)
     answer = processes.run(*words, purpose=Purpose.TRANSPORT)
     rows = (line.split("\t") for line in answer.out.decode("utf-8", "surrogateescape").splitlines())
-    return {name: oid for oid, name in rows}
+    # What is behind a tag comes right after it.
+    return {name.removesuffix("^{}"): oid for oid, name in rows}
 
 
 def fetch_objects(processes: Processes, remote: str, oids: Sequence[str]) -> None:

@@ -357,7 +357,7 @@ def _commit(place: Ground, plan: Plan, outcome: Outcome, *, tags_itself: bool) -
     commit = repo.write_commit(tree, [place.head] if place.head else [], plan.message())
     tagged: Tagged | None = None
     if place.onto_trunk and (tags_itself or not registry.identity.tags_in_ci):
-        world = replace(place.world, tip=below(repo.tree(commit), registry.folder), blocked=registry.past.blocked)
+        world = replace(place.world, tip=below(repo.tree(commit), registry.folder))
         after = continued(place.folded, [Step(commit, repo.tree(commit))], world)
         tagged = written(registry, after)
     moved = RefUpdate(place.branch, commit, place.head)

@@ -45,6 +45,7 @@ class TagPast:
         self._versions: dict[str, dict[str, str]] = {}
         self._loaded: set[str] = set()
         self._alarms: list[Alarm] = []
+        self._blocked: dict[str, str | None] = {}
 
     def effects(self, slot: Slot) -> tuple[Effect, ...]:
         """The changes of a slot that took effect, oldest first."""
@@ -115,14 +116,18 @@ class TagPast:
             return
         newest: dict[str, int] = {}
         try:
-            for ref in self._repo.remote_refs(self._remote, *(f"{folder}*" for folder in folders)):
+            there = self._repo.remote_refs(self._remote, *(f"{folder}*" for folder in folders))
+            for ref in there:
                 folder, _, last = ref.rpartition("/")
                 if NUMBER.match(last):
                     newest[folder] = max(newest.get(folder, 0), int(last))
-            wanted = [f"{folder}/{number}" for folder, number in newest.items()]
-            missing = sorted(set(wanted) - self._repo.refs(*wanted).keys()) if wanted else []
-            if missing:
-                self._repo.fetch(self._remote, [f"{ref}:{ref}" for ref in missing], depth=1)
+            wanted = {f"{folder}/{number}" for folder, number in newest.items()}
+            missing = sorted(wanted - self._repo.refs(*sorted(wanted)).keys()) if wanted else []
+            # A commit that is fetched with a depth ends the history here: one that is here must not be.
+            here = [ref for ref in missing if self._has(there[ref])]
+            for refs, depth in ((here, None), ([ref for ref in missing if ref not in here], 1)):
+                if refs:
+                    self._repo.fetch(self._remote, [f"{ref}:{ref}" for ref in refs], depth=depth)
         except GitError as error:
             if not self._repo.refs(*folders):
                 specs = " ".join(f"'{folder}*:{folder}*'" for folder in folders)
@@ -130,6 +135,13 @@ class TagPast:
                     f"this clone is shallow and lacks tags, which could not be fetched: {error.message}",
                     hint=f"git fetch --depth=1 {self._remote} {specs}",
                 ) from error
+
+    def _has(self, commit: str) -> bool:
+        try:
+            self._repo.commits([commit])
+        except NoSuchRevision:
+            return False
+        return True
 
     def verify(self) -> None:
         """Finds out, in one go, which of the tags read so far count; the others are alarms."""
@@ -148,13 +160,31 @@ class TagPast:
         self._effects.update({slot: tuple(found) for slot, found in counted.items()})
 
     def blocked(self, model: str) -> str | None:
-        """Why git allows no tags below a model's name: a tag is called like it, or like its namespace."""
-        parts = (self._identity.tag_prefix + model).split("/")
-        names = [f"refs/tags/{'/'.join(parts[:depth])}" for depth in range(1, len(parts) + 1)]
-        found = next((name for name in names if self._repo.ref(name) is not None), None)
-        return (
-            None if found is None else f"the tag {found.removeprefix('refs/tags/')} stands in the way of {model}'s tags"
-        )
+        """Why git allows no tags below a model's name: a tag is called like it, its namespace, or one of its slots."""
+        if model not in self._blocked:
+            # Of all models that were read, in one go.
+            models = {model, *self._loaded} - self._blocked.keys()
+            names = {other: self._above_tags_of(other) for other in models}
+            found = self._repo.refs(*{name for above in names.values() for name in above})
+            for other, above in names.items():
+                ref = next((name for name in above if name in found), None)
+                said = None if ref is None else f"the tag {ref.removeprefix('refs/tags/')} stands in the way"
+                self._blocked[other] = None if said is None else f"{said} of {other}'s tags"
+        return self._blocked[model]
+
+    def _above_tags_of(self, model: str) -> list[str]:
+        """The names that no tag may have where a model is to have tags."""
+        name = self._identity.tag_prefix + model
+        slots = [f"{name}/{stage}" for stage in self._identity.stages]
+        return [f"refs/tags/{above}" for above in (*_folders(name), name, *slots)]
+
+    def may_tag(self, name: str) -> bool:
+        """Whether a tag of ours that belongs to no model can be made; one in its way is an alarm."""
+        ref = self._identity.tag_ref(name)
+        above = [f"refs/tags/{folder}" for folder in _folders(ref.removeprefix("refs/tags/"))]
+        found = self._repo.refs(ref, *above, f"{ref}/")
+        self._alarms.extend(Alarm(other, f"it stands in the way of {name}") for other in found)
+        return not found
 
     def load_all(self) -> None:
         """Reads every tag of the registry, in one go."""
@@ -168,14 +198,14 @@ class TagPast:
         return {slot.model for slot in self._claims}
 
     def _parts(self, ref: str) -> tuple[str, str, str] | None:
-        """Model, stage (or "") and number or version of a ref in our names; None for any other."""
-        name = ref.removeprefix(self._identity.tag_ref(""))
-        model, _, last = name.rpartition("/")
-        if last.startswith("v") and model:
-            return model, "", last[1:]
-        model, _, stage = model.rpartition("/")
-        if model and stage in self._identity.stages:
-            return model, stage, last
+        """Model, stage (or "") and what comes after of a ref in our names; None for any other."""
+        parts = ref.removeprefix(self._identity.tag_ref("")).split("/")
+        # No part of a model's name is called like a stage, or looks like a version.
+        for at, part in enumerate(parts[1:], start=1):
+            if part in self._identity.stages and at + 1 < len(parts):
+                return "/".join(parts[:at]), part, "/".join(parts[at + 1 :])
+            if part.startswith("v") and self._identity.layout.is_version(part[1:]):
+                return "/".join(parts[:at]), "", part
         return None
 
     def _take_in(self, tags: list[Tag], models: set[str]) -> None:
@@ -186,7 +216,7 @@ class TagPast:
                 continue
             model, stage, last = parts
             if not stage:
-                self._versions.setdefault(model, {})[tag.ref] = tag.oid
+                self._versions.setdefault(model, {})[self._identity.tag_ref(f"{model}/{last}")] = tag.oid
                 continue
             slot = Slot(model, stage)
             effect = self._claim(tag, slot, last)
@@ -209,12 +239,14 @@ class TagPast:
             return False
 
     def _claim(self, tag: Tag, slot: Slot, last: str) -> Effect | None:
+        first = last.partition("/")[0]
+        if NUMBER.match(first):
+            self._taken[slot] = max(self._taken.get(slot, 0), int(first))
         if not NUMBER.match(last):
             if self._is_ours(slot.model):
                 self._alarms.append(Alarm(tag.ref, "it is in the names of gitstage, and no number"))
             return None
         number = int(last)
-        self._taken[slot] = max(self._taken.get(slot, 0), number)
         try:
             effect = effect_from(tag.message, slot, number, self._identity.id)
         except ValueError as error:
@@ -236,6 +268,12 @@ class TagPast:
         if self._tip is None or not commits:
             return set(commits)
         return self._repo.unreachable(set(commits), self._tip)
+
+
+def _folders(name: str) -> list[str]:
+    """What a name lies below: `a/b/c` below `a` and `a/b`."""
+    parts = name.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 def _why_false(effect: Effect, blob: str | None, elsewhere: set[str]) -> str | None:

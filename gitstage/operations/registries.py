@@ -75,13 +75,19 @@ class Registry:
     def tip(self) -> str | None:
         """The trunk's tip, as far as this repository knows it; None where there is no trunk yet.
 
-        It is the remote's, where there is a remote that has it.
+        It is the remote's, where there is a remote that has it. A clone of another branch alone fetches it.
         """
-        names = [f"refs/heads/{self.identity.trunk}"]
-        if self.remote is not None:
-            names.insert(0, f"refs/remotes/{self.remote}/{self.identity.trunk}")
-        found = self.repo.refs(*names)
-        return next((found[name] for name in names if name in found), None)
+        trunk = f"refs/heads/{self.identity.trunk}"
+        if self.remote is None:
+            return self.repo.ref(trunk)
+        tracked = f"refs/remotes/{self.remote}/{self.identity.trunk}"
+        found = self.repo.refs(tracked, trunk)
+        if not found:
+            with suppress(GitError):  # the remote has none either, or cannot be reached
+                depth = 1 if self.repo.is_shallow else None
+                self.repo.fetch(self.remote, [f"{trunk}:{tracked}"], depth=depth)
+            found = self.repo.refs(tracked)
+        return found.get(tracked) or found.get(trunk)
 
     @property
     def lands_here(self) -> bool:
@@ -221,6 +227,7 @@ class Registry:
             folder=self.folder,
             tip=tip if tip is not None else self.at(self.tip),
             now=self.now,
+            blocked=self.past.blocked,
         )
 
     def refuse_shallow(self) -> None:
@@ -277,17 +284,13 @@ class Registry:
                 low = middle + 1
         return low
 
-    def folded(
-        self, commit: str | None, *, blocked: Callable[[str], str | None] | None = None, lands: bool = False
-    ) -> tuple[Folded, World]:
+    def folded(self, commit: str | None, *, lands: bool = False) -> tuple[Folded, World]:
         """The state at `commit` on the trunk: the ledger's, brought up to it in memory, at `now`.
 
-        `blocked` says why the tags of a model cannot be made. Raises TrunkRewritten where the trunk's tip does not
-        continue what was judged. `lands` says that what is folded will be written down: then a commit that was judged
-        and is not here is no clone that lags behind, but a trunk that was rewritten.
+        Raises TrunkRewritten where the trunk's tip does not continue what was judged. `lands` says that what is folded
+        will be written down: then a commit that was judged and is not here is no clone that lags behind, but a trunk
+        that was rewritten.
         """
-        from dataclasses import replace
-
         from gitstage.ledger import Folded
         from gitstage.rules.fold import fold
 
@@ -305,8 +308,6 @@ class Registry:
             self.now = state.clock
         steps = list(self.steps(state.judged, commit))
         world = self.world(until=until)
-        if blocked is not None:
-            world = replace(world, blocked=blocked)
         self._prefetch(state, steps)
         return fold(state, steps, world), world
 

@@ -91,9 +91,8 @@ def _once(registry: Registry, *, dry_run: bool, rewritten: bool, reason: str | N
 
 def _folded(registry: Registry, tip: str, *, rewritten: bool) -> tuple[Folded, str | None]:
     """What judging everything up to the tip comes to."""
-    blocked = registry.past.blocked
     try:
-        folded, world = registry.folded(tip, blocked=blocked, lands=True)
+        folded, world = registry.folded(tip, lands=True)
         return folded, None
     except TrunkRewritten as error:
         if not rewritten:
@@ -104,7 +103,7 @@ def _folded(registry: Registry, tip: str, *, rewritten: bool) -> tuple[Folded, s
         registry.refuse_shallow()
         step = Step(tip, registry.repo.tree(tip))
         registry.past.load(_models(registry, tip))
-        world = replace(registry.world(), blocked=blocked)
+        world = registry.world()
         folded = continued(fold(registry.state, [], world), [step], world)
         return folded, f"went on after a rewritten trunk: {error.message}"
 

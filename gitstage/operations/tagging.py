@@ -48,7 +48,9 @@ def _tags(registry: Registry, folded: Folded) -> list[RefUpdate]:
     repo, identity = registry.repo, registry.identity
     wanted: list[tuple[str, str, str]] = []
     for policy in folded.policies:
-        wanted.append((policy.name, policy.commit, policy_message(policy, identity.id)))
+        # Nothing is decided by these: one that cannot be made stops nobody.
+        if registry.past.may_tag(policy.name):
+            wanted.append((policy.name, policy.commit, policy_message(policy, identity.id)))
     if identity.tag_versions:
         for version in folded.registered:
             if registry.past.blocked(version.model) is None:
