@@ -419,3 +419,30 @@ with Repository.discover() as repo:
         True,
         True,
     ]
+
+
+def test_the_refs_of_a_remote_and_what_is_behind_its_tags(tmp_path: Path) -> None:
+    box = Sandbox.made(tmp_path / "remote")
+    first, second = box.line("one", "two")
+    box.git("tag", "a/light", first)
+    box.git("tag", "-a", "-m", "told", "a/told", second)
+    box.git("tag", "b/other", second)
+    work = Sandbox.made(tmp_path / "work")
+    work.git("remote", "add", "origin", str(box.path))
+    with work.open() as repo:
+        assert repo.remote_refs("origin", "refs/tags/a/*") == {"refs/tags/a/light": first, "refs/tags/a/told": second}
+        assert repo.remote_refs("origin", "refs/tags/c/*") == {}
+        with pytest.raises(GitError):
+            repo.remote_refs("nowhere", "refs/tags/*")
+
+
+def test_a_fetch_with_a_depth_brings_no_history(tmp_path: Path) -> None:
+    box = Sandbox.made(tmp_path / "remote")
+    *_, last = box.line("one", "two", "three")
+    box.git("tag", "first", "HEAD~1")
+    git("clone", "--quiet", "--depth=1", "--no-tags", f"file://{box.path}", "work", cwd=tmp_path)
+    work = Sandbox(tmp_path / "work")
+    with work.open() as repo:
+        repo.fetch("origin", ["refs/tags/first:refs/tags/first"], depth=1)
+        assert work.git("rev-list", "--count", "first", "HEAD") == "2"
+        assert repo.resolve("HEAD") == last
