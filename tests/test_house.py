@@ -23,8 +23,10 @@ HOUSE = Path(__file__).parent.parent
 # Modules without a test file of their own, and why.
 UNMIRRORED: Mapping[str, str] = {}
 
-# Rooms whose tests are not all written yet.
-UNFINISHED = ("gitstage/operations/",)
+# Modules whose tests are still to be written; a name goes with the commit that brings them.
+UNFINISHED = {
+    f"gitstage/operations/{name}.py" for name in ("check", "client", "naming", "pull", "registries", "tagging")
+}
 
 # Modules of gitstage/rules/ that are no rules, and what they are.
 NOT_RULES: Mapping[str, str] = {
@@ -201,7 +203,7 @@ def mirror_of(module: Path) -> Path:
 
 def test_every_module_has_a_test_file_that_mirrors_it() -> None:
     unmirrored = {module.as_posix() for module in modules() if not (HOUSE / mirror_of(module)).is_file()}
-    assert {module for module in unmirrored if not module.startswith(UNFINISHED)} == set(UNMIRRORED)
+    assert unmirrored - UNFINISHED == set(UNMIRRORED)
 
 
 def test_no_module_is_named_after_nothing() -> None:
