@@ -114,9 +114,7 @@ class _Scene:
         self.git("clone", "--quiet", "--mirror", "--local", str(self.subject.path), str(self.remote), at=self.folder)
         self.git("remote", "remove", "origin")
         for number in range(promoters):
-            self.git(
-                "clone", "--quiet", "--sparse", str(self.remote), str(self.clone(number)), at=self.folder
-            )
+            self.git("clone", "--quiet", "--sparse", str(self.remote), str(self.clone(number)), at=self.folder)
 
     def run(self, gitstage: Sequence[str], promoters: int) -> Landed:
         before = self.git("rev-parse", TRUNK).strip()

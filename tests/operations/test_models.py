@@ -19,5 +19,5 @@ from gitstage.operations.models import MANY, no_model
 )
 def test_a_model_that_is_not_there_is_said_with_those_that_are(models: list[str], asked: str, hint: str) -> None:
     snapshot = Overlay(Nothing(), {f"models/{model}/1.0.0.yaml": Entry(FILE, "0" * 40) for model in models}, {})
-    error = no_model(snapshot, Layout(("staging", "production")), asked)
+    error = no_model(snapshot, Layout(frozenset({"staging", "production"})), asked)
     assert (error.message, error.hint) == (f"there is no model {asked}", hint)
