@@ -18,6 +18,8 @@ FIRST = re.compile(
 """Why git, here or there, rejects a ref that somebody else has moved or made meanwhile."""
 IN_TRANSACTION = re.compile(r"transaction failed|failed to update ref|cannot lock ref")
 """What a remote says about a ref when its own transaction failed; why, is among the lines that it printed."""
+CLOBBERED = re.compile(r"-> (\S+) +\(would clobber existing tag\)")
+"""What git says of a tag that is not the same here and there."""
 FETCH = (
     "fetch",
     "--no-tags",
@@ -50,6 +52,12 @@ def fetch(
     )
     if answer.status == 0:
         return
+    clobbered = CLOBBERED.findall(answer.err)
+    if clobbered:
+        raise GitError(
+            f"{remote} has another {', '.join(clobbered)} than this repository",
+            hint=f"find out who moved it; to take the remote's: git fetch {remote} '+refs/tags/{clobbered[0]}:refs/tags/{clobbered[0]}'",
+        )
     missing = NO_REMOTE_REF.search(answer.err)
     if missing:
         raise NoSuchRevision(f"{remote} has no {missing[1]}")

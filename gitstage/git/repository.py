@@ -124,6 +124,12 @@ class Repository:
         found = next(self._reader.headers(["HEAD^{commit}"]))
         return Head(branch, found.oid if found is not None else None)
 
+    def work_tree_on(self, branch: str) -> Path | None:
+        """The work tree, this one or a linked one, in which a branch (a full ref name) is checked out."""
+        answer = self.processes.run("for-each-ref", "--format=%(worktreepath)", branch)
+        path = answer.out.decode("utf-8", "surrogateescape").rstrip("\n")
+        return Path(path) if path else None
+
     def resolve(self, rev: str) -> str:
         """The full id of the commit that a revision means.
 

@@ -11,6 +11,7 @@ from gitstage.layout import CONFIGURATION, POLICY, Layout, Thing
 from gitstage.merges import merged
 from gitstage.operations.landing import report_of
 from gitstage.operations.registries import Registry, settled_identity
+from gitstage.policy import Policy
 from gitstage.rules.fold import Step, World, continued, current_policy, layout_of
 
 
@@ -28,11 +29,10 @@ def run(registry: Registry, *, base: str | None = None, head: str | None = None)
         raise GitstageError("there is no commit to judge", hint="gitstage init makes the first one")
     registry = _as_the_base_says(registry, base_commit)
     before: Snapshot = registry.at(base_commit)
-    tree, conflicts, problem = _foretold(registry, base_commit, head_commit)
-    registry.past.load(registry.models_changed(before, below(tree, registry.folder)))
-    registry.past.verify()
     folded, world = registry.folded(base_commit)
     world = _with_tip(registry, world)
+    policy = current_policy(folded.state, world)
+    tree, conflicts, problem = _foretold(registry, base_commit, head_commit, policy)
     if problem is not None:
         return Report(
             judgements=(problem,),
@@ -41,13 +41,14 @@ def run(registry: Registry, *, base: str | None = None, head: str | None = None)
             base=base_commit,
             head=head_commit,
         )
-    had_policy = current_policy(folded.state, world) is not None
+    registry.past.load(registry.models_changed(before, below(tree, registry.folder)))
+    registry.past.verify()
     after = continued(replace(folded, judgements=()), [Step(head_commit, tree)], world)
     things = _touched(registry, before, tree, world)
-    if not had_policy:
+    if policy is None:
         things |= {item.thing for item in after.state.open.values()}
     report = report_of(registry, after, things, conflicts, base=base_commit, head=head_commit)
-    return replace(report, new_registry=not had_policy and bool(report.judgements or things))
+    return replace(report, new_registry=policy is None and bool(report.judgements or things))
 
 
 def _as_the_base_says(registry: Registry, base: str | None) -> Registry:
@@ -65,8 +66,13 @@ def _with_tip(registry: Registry, world: World) -> World:
     return replace(world, tip=registry.at(registry.tip)) if registry.tip is not None else world
 
 
-def _foretold(registry: Registry, base: str | None, head: str) -> tuple[Snapshot, tuple[str, ...], Judgement | None]:
-    """The tree that the base would have once the head is merged, what conflicts, and why there is none."""
+def _foretold(
+    registry: Registry, base: str | None, head: str, policy: Policy | None
+) -> tuple[Snapshot, tuple[str, ...], Judgement | None]:
+    """The tree that the base would have once the head is merged, what conflicts, and why there is none.
+
+    Looked at are the registry and the paths that `policy`, the one in effect, protects.
+    """
     repo = registry.repo
     bases = [] if base is None else repo.merge_bases(base, head)
     if base is None or bases == [base]:
@@ -87,7 +93,7 @@ def _foretold(registry: Registry, base: str | None, head: str) -> tuple[Snapshot
         repo.tree(bases[0]),
         repo.tree(base),
         repo.tree(head),
-        lambda path: path.startswith(folder) or _is_protected(registry, base, path),
+        lambda path: path.startswith(folder) or (policy is not None and policy.is_protected(path)),
     )
     mine = tuple(path for path in whole.conflicts if path.startswith(folder) and _owns(registry, path))
     return whole.tree, mine, None
@@ -97,17 +103,8 @@ def _owns(registry: Registry, path: str) -> bool:
     return registry.layout_owns(path.removeprefix(f"{registry.folder}/" if registry.folder else ""))
 
 
-def _is_protected(registry: Registry, base: str, path: str) -> bool:
-    from gitstage.policy import Policy
-
-    policy = registry.world().policy_in(registry.at(base))
-    return isinstance(policy, Policy) and policy.is_protected(path)
-
-
 def _touched(registry: Registry, before: Snapshot, tree: Snapshot, world: World) -> set[Thing]:
     """The things whose files the change touches."""
-    from gitstage.policy import Policy
-
     after = below(tree, registry.folder)
     found = world.policy_in(after)
     layouts: list[Layout] = [registry.identity.layout]

@@ -424,7 +424,9 @@ def _follow(repo: Repository, moved: RefUpdate) -> None:
     if moved.old is None or repo.ref(moved.ref) != moved.old:
         return
     if repo.head().branch != moved.ref:
-        repo.transact([moved], reason="gitstage: what was pushed")
+        # A linked work tree that has it checked out would look as if somebody had undone everything.
+        if repo.work_tree_on(moved.ref) is None:
+            repo.transact([moved], reason="gitstage: what was pushed")
         return
     checkout = Checkout(repo)
     paths = [change.path for change in changes_between(repo.tree(moved.old), repo.tree(moved.new))]
