@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
@@ -65,13 +65,17 @@ def _tagged(registry: Registry, text: str) -> Effect | None:
 
 def effects_at(registry: Registry, effects: Sequence[Effect], at: When | None) -> tuple[Effect, ...]:
     """Those of `effects` that had taken effect then."""
-    if at is None:
-        return tuple(effects)
+    return tuple(effects) if at is None else tuple(filter(had_taken_effect(registry, effects, at), effects))
+
+
+def had_taken_effect(registry: Registry, effects: Iterable[Effect], at: When) -> Callable[[Effect], bool]:
+    """Says of each of `effects` whether it had taken effect then."""
     if at.moment is not None:
-        return tuple(effect for effect in effects if effect.moment <= at.moment and not _came_after(effect, at.change))
+        moment, change = at.moment, at.change
+        return lambda effect: effect.moment <= moment and not _came_after(effect, change)
     assert at.commit is not None
     later = registry.repo.unreachable({effect.commit for effect in effects}, at.commit)
-    return tuple(effect for effect in effects if effect.commit not in later)
+    return lambda effect: effect.commit not in later
 
 
 def _came_after(effect: Effect, change: Effect | None) -> bool:

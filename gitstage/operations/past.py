@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -146,18 +146,38 @@ class TagPast:
     def verify(self) -> None:
         """Finds out, in one go, which of the tags read so far count; the others are alarms."""
         slots = [slot for slot in self._claims if slot not in self._effects]
-        claims = [(slot, effect, tag) for slot in slots for effect, tag in self._claims.get(slot, ())]
-        elsewhere = self._not_on_trunk([effect.commit for _, effect, _ in claims])
-        places = [(effect.commit, joined(self._folder, effect.slot.path)) for _, effect, _ in claims]
-        blobs = self._repo.blobs_at(places)
+        claims = [(slot, effect, tag) for slot in slots for effect, tag in self._claims[slot]]
         counted: dict[Slot, list[Effect]] = {slot: [] for slot in slots}
-        for (slot, effect, tag), blob in zip(claims, blobs, strict=True):
-            why = _why_false(effect, blob, elsewhere)
+        for (slot, effect, tag), why in zip(claims, self._why_false([effect for _, effect, _ in claims]), strict=True):
             if why is None:
                 counted[slot].append(effect)
             else:
                 self._alarms.append(Alarm(tag.ref, why))
         self._effects.update({slot: tuple(found) for slot, found in counted.items()})
+
+    def _why_false(self, effects: Sequence[Effect]) -> list[str | None]:
+        """Why each claim is not so; None where it is."""
+        elsewhere = self._not_on_trunk([effect.commit for effect in effects])
+        blobs = self._repo.blobs_at([(effect.commit, joined(self._folder, effect.slot.path)) for effect in effects])
+        return [_why_false(effect, blob, elsewhere) for effect, blob in zip(effects, blobs, strict=True)]
+
+    def claimed(self) -> list[Effect]:
+        """What the tags read so far say, whether it is so or not."""
+        return [effect for claims in self._claims.values() for effect, _ in claims]
+
+    def last(self, had: Callable[[Effect], bool]) -> dict[Slot, Effect]:
+        """Of each slot read so far, the last change of those that `had` taken effect; cheaper than all of them."""
+        newest = {
+            slot: said
+            for slot, claims in self._claims.items()
+            if (said := next((effect for effect, _ in reversed(claims) if had(effect)), None)) is not None
+        }
+        found = {}
+        for (slot, effect), why in zip(newest.items(), self._why_false(list(newest.values())), strict=True):
+            counted = effect if why is None else next((one for one in reversed(self.effects(slot)) if had(one)), None)
+            if counted is not None:
+                found[slot] = counted
+        return found
 
     def blocked(self, model: str) -> str | None:
         """Why git allows no tags below a model's name: a tag is called like it, its namespace, or one of its slots."""

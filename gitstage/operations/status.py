@@ -10,7 +10,7 @@ from gitstage.emptyslot import empty_slot
 from gitstage.errors import NoSuchThing
 from gitstage.layout import Records, Slot
 from gitstage.ledger import Effect, Open, State
-from gitstage.operations.moments import When, effects_at, when
+from gitstage.operations.moments import When, had_taken_effect, when
 from gitstage.operations.registries import Registry
 
 
@@ -181,12 +181,12 @@ def _then(registry: Registry, moment: When, model: str | None) -> Status:
         registry.past.load_all()
     else:
         registry.past.load([model])
+    last = registry.past.last(had_taken_effect(registry, registry.past.claimed(), moment))
     models = []
     for name in sorted(registry.past.models()):
         slots = {}
         for slot in registry.slots_of(name):
-            effects = effects_at(registry, registry.past.effects(slot), moment)
-            effect = effects[-1] if effects else None
+            effect = last.get(slot)
             slots[slot.stage] = Cell(version=effect.after if effect else None, effect=effect)
         if any(cell.effect is not None for cell in slots.values()):
             models.append(ModelStatus(model=name, slots=slots, versions=(), archived=()))

@@ -177,6 +177,26 @@ def test_until_a_moment(served: Story) -> None:
     assert until.taken(PRODUCTION) == 2
 
 
+def test_the_last_change_before_a_moment_is_what_a_reading_of_all_says(served: Story) -> None:
+    served.register("other", "1.0.0", to="staging")
+    lie: dict[str, Any] = {"number": 3, "moment": "2026-03-01T12:00:00Z", "in": None}
+    for lies in (False, True):
+        if lies:
+            commit = past_of(served).effects(PRODUCTION)[0].commit
+            forge(served, "fraud-detector/production/3", commit, **lie)
+            forge(served, "lied-about/production/1", commit, number=1, model="lied-about", commit=commit)
+        for hour in (11, 13, 14, 23):
+            moment = NOON.replace(hour=hour)
+            quick, whole = past_of(served), past_of(served)
+            quick.load_all()
+            whole.load_all()
+            slots = {effect.slot for effect in whole.claimed()}
+            before = {slot: [effect for effect in whole.effects(slot) if effect.moment <= moment] for slot in slots}
+            assert quick.last(lambda effect, moment=moment: effect.moment <= moment) == {  # type: ignore[misc]
+                slot: effects[-1] for slot, effects in before.items() if effects
+            }
+
+
 def test_tag_names_may_begin_with_a_prefix(tmp_path: Path) -> None:
     box = Sandbox.made(tmp_path / "work")
     box.commit("code", {"train.py": ""})
