@@ -153,7 +153,7 @@ def _made(
         prefix=_prefix(repo, where, head.commit),
     )
     identity = identity_of(parse(files[CONFIGURATION]))
-    registry = Registry(repo, where, identity, clock)
+    registry = Registry(repo, where, identity, clock, is_new=True)
     beside = {} if workflows is None else workflows(where, identity.trunk)
     _refuse_to_overwrite(repo, head.commit, beside)
 

@@ -163,7 +163,7 @@ def bring_up_to_date(registry: Registry, models: Iterable[str]) -> None:
     if kept.startswith("refs/heads/"):
         kept = f"refs/remotes/{remote}/{kept.removeprefix('refs/heads/')}"
     ledger = f"+{identity.ledger_ref}:{kept}"
-    asked = set(models)
+    asked, before = set(models), repo.ref(registry.local_ledger_ref)
     tags = _tag_refspecs(identity, asked)
     try:
         repo.fetch(remote, [trunk, ledger, *tags])
@@ -171,7 +171,7 @@ def bring_up_to_date(registry: Registry, models: Iterable[str]) -> None:
         _fetch_if_there(repo, remote, ledger)
         _fetch_if_there(repo, remote, trunk)
         repo.fetch(remote, tags)
-    others = _unjudged_models(registry.again()) - asked
+    others = _models_with_news(registry.again(), before) - asked
     if others:
         repo.fetch(remote, _tag_refspecs(identity, others))
 
@@ -184,10 +184,16 @@ def _tag_refspecs(identity: Identity, models: set[str]) -> list[str]:
     return [f"{prefix}{name}/*:{prefix}{name}/*" for name in (*sorted(models), "policy")]
 
 
-def _unjudged_models(registry: Registry) -> set[str]:
-    state, tip = registry.state, registry.tip
-    models = {model for item in state.open.values() if (model := getattr(item.thing, "model", None))}
-    return models | registry.models_changed(registry.at(state.judged), registry.at(tip))
+def _models_with_news(registry: Registry, ledger: str | None) -> set[str]:
+    """The models that may have other tags than when this clone's ledger was `ledger`, and those not judged yet.
+
+    Where the trunk comes without their tags, a clone would say that they have not taken effect.
+    """
+    state = registry.state
+    before = state if ledger is None else registry.state_in(ledger)
+    waiting = (*state.open.values(), *before.open.values())
+    models = {model for item in waiting if (model := getattr(item.thing, "model", None))}
+    return models | registry.models_changed(registry.at(before.judged), registry.at(registry.tip))
 
 
 def _fetch_if_there(repo: Repository, remote: str, refspec: str) -> None:

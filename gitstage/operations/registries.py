@@ -49,13 +49,15 @@ class Registry:
     """A registry in a repository, as it is at this moment; nothing in it is written to.
 
     `folder` is its path from the repository's root ("" is the root), `identity` what its gitstage.yaml says it is,
-    `now` the moment (UTC) at which everything is judged, by `clock`.
+    `now` the moment (UTC) at which everything is judged, by `clock`. One that `is_new` is
+    being made, and has no ledger anywhere.
     """
 
     repo: Repository
     folder: str
     identity: Identity
     clock: Clock = utc_now
+    is_new: bool = False
     now: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,7 +65,7 @@ class Registry:
 
     def again(self) -> Registry:
         """The same registry, asked anew, and never at an earlier moment."""
-        fresh = Registry(self.repo, self.folder, self.identity, self.clock)
+        fresh = Registry(self.repo, self.folder, self.identity, self.clock, self.is_new)
         fresh.now = max(fresh.now, self.now)
         return fresh
 
@@ -129,6 +131,8 @@ class Registry:
     @cached_property
     def ledger_commit(self) -> str | None:
         """The ledger's newest commit; fetched where this clone has none and its remote does."""
+        if self.is_new:
+            return None
         ref = self.identity.ledger_ref
         found = self.repo.ref(self.local_ledger_ref)
         if found is None and self.remote is not None:
@@ -137,7 +141,7 @@ class Registry:
             except NoSuchRevision:
                 pass  # the remote has none either
             except GitError as error:
-                if self._was_fetched:
+                if self.has_reached_remote:
                     raise GitstageError(
                         f"the ledger {ref} is not here, and could not be fetched: {error.message}",
                         hint=f"git fetch {self.remote} '{ref}:{self.local_ledger_ref}'",
@@ -148,7 +152,7 @@ class Registry:
         return found
 
     @property
-    def _was_fetched(self) -> bool:
+    def has_reached_remote(self) -> bool:
         """Whether the trunk of the remote is here: a remote that nobody has reached yet has no ledger for us."""
         return self.repo.ref(f"refs/remotes/{self.remote}/{self.identity.trunk}") is not None
 
@@ -172,19 +176,29 @@ class Registry:
     @cached_property
     def state(self) -> State:
         """How far the trunk has been judged, as the ledger says."""
-        return self._state_in(self.ledger_commit)
+        return self.state_in(self.ledger_commit)
 
     @cached_property
     def state_here(self) -> State:
-        """The state for whoever only reads: of a clone that lags behind its ledger, as far as its own trunk goes."""
-        judged, tip = self.state.judged, self.tip
-        if judged in (None, tip) or tip is None:
+        """The state for whoever only reads: of a clone that lags behind its ledger, as far as its own trunk goes.
+
+        A ledger that lags behind the trunk is asked for once more: `git pull` brings the one without the other.
+        """
+        if self.tip is None or self.state.judged == self.tip:
             return self.state
+        newest = self if self.remote is None else self._with_newest_ledger(self.remote)
+        if newest.state.judged in (None, self.tip):
+            return newest.state
         try:
-            self.repo.commits([str(judged)])
+            self.repo.commits([str(newest.state.judged)])
         except NoSuchRevision:
-            return self.state_before(tip)
-        return self.state
+            return newest.state_before(self.tip)
+        return newest.state
+
+    def _with_newest_ledger(self, remote: str) -> Registry:
+        with suppress(GitError):  # the remote has none, or cannot be reached
+            self.repo.fetch(remote, [f"+{self.identity.ledger_ref}:{self.local_ledger_ref}"])
+        return self.again()
 
     @property
     def is_behind(self) -> bool:
@@ -194,7 +208,8 @@ class Registry:
         except GitstageError:
             return False  # reading goes by the tags; whoever needs the ledger is told
 
-    def _state_in(self, ledger_commit: str | None) -> State:
+    def state_in(self, ledger_commit: str | None) -> State:
+        """The state that one commit of the ledger holds."""
         if ledger_commit is None:
             return State()
         tree = self.repo.tree(ledger_commit)
@@ -207,7 +222,7 @@ class Registry:
         """The newest state of the ledger that had judged nothing but `commit` and what came before it."""
         ledger = self.ledger_commit
         while ledger is not None:
-            state = self._state_in(ledger)
+            state = self.state_in(ledger)
             if state.judged is None or self._continues(state.judged, commit):
                 return state
             parents = self.repo.commits([ledger])[ledger].parents

@@ -65,6 +65,9 @@ def _once(registry: Registry, *, dry_run: bool, rewritten: bool, reason: str | N
         raise GitstageError(
             f"there is no {registry.identity.trunk} yet", hint="the trunk's name stands in gitstage.yaml: trunk:"
         )
+    if registry.remote is not None and not registry.has_reached_remote:
+        trunk = registry.identity.trunk
+        raise GitstageError(f"{registry.remote} has no {trunk} yet", hint=f"git push {registry.remote} {trunk}")
     folded, note = _folded(registry, registry.tip, rewritten=rewritten)
     tagged = written(registry, folded, reason=reason if note else None)
     outcome = TagOutcome(

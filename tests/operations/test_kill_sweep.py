@@ -99,7 +99,7 @@ def sweep(scene: Scene, command: list[str], tmp_path: Path, *, short: bool) -> i
     after = slots_of(whole)
     assert after != before
     tried = 0
-    for number in range(1, int(found[1]) + 1, 6 if short else 1):
+    for number in range(1, int(found[1]) + 1, 4 if short else 1):
         for when in ("before", "after") if not short else ("before",) if number % 4 else ("after",):
             there = scene.copied(tmp_path / f"{number}-{when}")
             killed = called(there, number, when, command)

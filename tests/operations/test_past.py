@@ -79,7 +79,7 @@ def test_a_tag_that_lies_is_an_alarm_and_changes_nothing(
     served: Story, fields: dict[str, Any], why: str | None
 ) -> None:
     before = past_of(served).effects(PRODUCTION)
-    forge(served, "fraud-detector/production/3", before[-1].commit, **fields)
+    forge(served, "fraud-detector/production/3", before[-1].commit, "fraud-detector/production/2", **fields)
     past = past_of(served)
     after = past.effects(PRODUCTION)
     if why is None:

@@ -154,6 +154,22 @@ def test_a_clone_that_lags_behind_says_what_it_knows(serving_team: tuple[Team, S
     assert versions(asked(bob))["fraud-detector"] == {"staging": "1.2.0", "production": "1.2.0"}
 
 
+def test_a_clone_that_pulls_the_trunk_asks_for_the_ledger_as_well(serving_team: tuple[Team, Story]) -> None:
+    team, ada = serving_team
+    bob = team.member("bob", now=ada.now)
+    assert not asked(bob).unjudged
+    ada.promote("fraud-detector", to="production", push=True)
+    bob.git("pull", "--quiet")
+    found = asked(bob)
+    assert (found.unjudged, found.notes) == (False, ())
+    assert versions(found)["fraud-detector"] == {"staging": "1.2.0", "production": "1.2.0"}
+    # Offline it says what it knows.
+    ada.register("other", "1.0.0", push=True)
+    bob.git("fetch", "--quiet")
+    team.remote.rename(team.folder / "gone.git")
+    assert asked(bob).unjudged
+
+
 def test_a_bare_repository_has_a_status(serving_team: tuple[Team, Story]) -> None:
     team, _ = serving_team
     with unchanged(team.remote):

@@ -46,7 +46,7 @@ def test_a_tag_that_does_not_count_is_an_alarm(gs: Shell) -> None:
 when                  what     version        tag
 2026-03-01 15:00 UTC  promote  1.0.0 → 1.1.0  fraud-detector/production/2
 2026-03-01 13:00 UTC  promote  – → 1.0.0      fraud-detector/production/1
-! alarm: refs/tags/fraud-detector/production/9: Expecting value: line 1 column 1 (char 0)
+! alarm: refs/tags/fraud-detector/production/9: there is no JSON in its message
 """)
 
 

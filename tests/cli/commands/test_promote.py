@@ -144,8 +144,8 @@ def test_what_is_not_there_is_said_and_nothing_is_changed(gs: Shell) -> None:
 [2]
 """)
     assert gs("promote", "fraud-detektor@1.0.0", "--to", "staging") == snapshot("""\
-! error: fraud-detektor has no version 1.0.0
-!   try: registered: none; register it with: gitstage register fraud-detektor@1.0.0 --artifact FILE
+! error: there is no model fraud-detektor
+!   try: fraud-detector, if that was meant
 [2]
 """)
     assert gs("promote", "risk/*", "--to", "staging") == snapshot("""\

@@ -64,7 +64,7 @@ def test_a_tag_that_does_not_count_is_an_alarm(gs: Shell) -> None:
     gs.story.commit("promote by hand")
     assert gs("tag") == snapshot("""\
 in effect  fraud-detector: promote 1.2.0 to production
-alarm      refs/tags/fraud-detector/production/9: Expecting value: line 1 column 1 (char 0)
+alarm      refs/tags/fraud-detector/production/9: there is no JSON in its message
 [1]
 """)
 
