@@ -319,8 +319,10 @@ def test_a_tag_that_differs_is_not_overwritten_by_fetching(alice: Sandbox, bob: 
     bob.git("tag", "v1")
     bob.git("push", "--quiet", "origin", "v1")
     before = alice.refs()
-    with pytest.raises(GitError, match="would clobber existing tag"):
+    with pytest.raises(GitError) as caught:
         hers.fetch("origin", ["refs/tags/*:refs/tags/*"])
+    assert caught.value.message == "origin has another v1 than this repository"
+    assert str(caught.value.hint).endswith("git fetch origin '+refs/tags/v1:refs/tags/v1'")
     assert alice.refs() == before
 
 
