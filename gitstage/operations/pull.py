@@ -7,7 +7,6 @@ import ipaddress
 import os
 import socket
 import tempfile
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -65,7 +64,7 @@ def run(
         raise GitstageError(f"{version_path(resolved.model, resolved.version)} speaks of another version")
     files = tuple((artifact.path, artifact.size) for artifact in version.artifacts)
     if folder.exists():
-        if _is_there(folder, version.artifacts):
+        if _is_there(folder, version.artifacts, resolved.manifest):
             return Pulled(resolved=resolved, folder=folder, files=files, unchanged=True)
         if not folder.is_dir() or any(folder.iterdir()):
             raise GitstageError(
@@ -128,18 +127,21 @@ def _copy_verified(
         )
 
 
-def _is_there(folder: Path, artifacts: tuple[Artifact, ...]) -> bool:
-    """Whether a folder holds these artifacts, and nothing else but the manifest."""
+def _is_there(folder: Path, artifacts: tuple[Artifact, ...], manifest: bytes) -> bool:
+    """Whether a folder holds these artifacts and the manifest that names them, and nothing else."""
     if not folder.is_dir():
         return False
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    if found - {MANIFEST} != {artifact.path for artifact in artifacts} - {MANIFEST}:
-        return False
-    return all(_has_digest(folder / artifact.path, artifact.sha256) for artifact in artifacts)
+    wanted = {artifact.path: artifact.sha256 for artifact in artifacts}
+    # Two versions may have the same files: which one it is, the manifest beside them says.
+    wanted.setdefault(MANIFEST, hashlib.sha256(manifest).hexdigest())
+    found = {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
+    }
+    return found == wanted.keys() and all(_has_digest(folder / path, sha256) for path, sha256 in wanted.items())
 
 
 def _has_digest(path: Path, sha256: str) -> bool:
-    if path.is_symlink():
+    if path.is_symlink() or not path.is_file():
         return False
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256
@@ -234,6 +236,6 @@ def _from_https(artifact: Artifact, *, allow_private: bool) -> Iterator[bytes]:
         with opener.open(request, timeout=PATIENCE) as answer:
             while chunk := answer.read(CHUNK):
                 yield chunk
-    except (urllib.error.URLError, HTTPException, TimeoutError) as error:
+    except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise GitstageError(f"{artifact.uri} cannot be fetched: {reason}") from error
