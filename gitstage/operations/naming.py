@@ -91,8 +91,9 @@ def next_version(scene: Scene, model: str, *, integer: bool) -> str:
         return str(int(versions[-1]) + 1) if versions else "1"
     if not versions:
         return "1.0.0"
-    major, minor, _ = versions[-1].partition("-")[0].split(".")
-    return versions[-1].partition("-")[0] if is_prerelease(versions[-1]) else f"{major}.{int(minor) + 1}.0"
+    highest = versions[-1].partition("+")[0].partition("-")[0]
+    major, minor, _ = highest.split(".")
+    return highest if is_prerelease(versions[-1]) else f"{major}.{int(minor) + 1}.0"
 
 
 def holds(registry: Snapshot, model: str) -> dict[str, str]:
