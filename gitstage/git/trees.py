@@ -93,10 +93,17 @@ class Tree:
             level = below
 
     def _folder(self, folder: str) -> str | None:
-        if folder not in self._folders:
-            found = self.entry(folder)
-            self._folders[folder] = found.oid if found is not None and found.is_folder else None
-        return self._folders[folder]
+        # No recursion, here and below: a hostile tree may be deeper than Python's stack.
+        unknown = []
+        while folder not in self._folders:
+            unknown.append(folder)
+            folder = folder.rpartition("/")[0]
+        oid = self._folders[folder]
+        for inner in reversed(unknown):
+            found = None if oid is None else self._listings.of(oid).get(inner.rpartition("/")[2])
+            oid = found.oid if found is not None and found.is_folder else None
+            self._folders[inner] = oid
+        return oid
 
 
 def edited(store: ObjectStore, listings: Listings, base: str | None, edits: Mapping[str, Entry | None]) -> str:
@@ -105,6 +112,35 @@ def edited(store: ObjectStore, listings: Listings, base: str | None, edits: Mapp
     An edit is what shall lie at a path, or None where no file shall (a folder at that path stays, as in
     `changes.Overlay`). Folders that become empty go.
     """
+    touched, inside = _by_folder(edits)
+    waiting: list[tuple[str, Snapshot]] = [("", Tree(base, store, listings) if base is not None else Nothing())]
+    made: dict[str, dict[str, Entry]] = {}
+    while waiting:
+        folder, before = waiting.pop()
+        made[folder] = names = _with(before.listing(folder), touched[folder])
+        for inner in inside.get(folder, ()):
+            name = inner.rpartition("/")[2]
+            lies = names.get(name)
+            if lies is not None and (not lies.is_folder or touched[folder].get(name) is not None):
+                _check_untouched(inner, edits)
+            else:
+                waiting.append((inner, before if lies is not None else Nothing()))
+    # A folder came after the one that it lies in: the other way round each tree is written before it is named.
+    *folders, _ = reversed(made)
+    for folder in folders:
+        names = made[folder]
+        parent, _, name = folder.rpartition("/")
+        if names:
+            made[parent][name] = Entry(FOLDER, store.write("tree", tree_bytes(names)))
+        else:
+            made[parent].pop(name, None)
+    return store.write("tree", tree_bytes(made[""]))
+
+
+def _by_folder(
+    edits: Mapping[str, Entry | None],
+) -> tuple[dict[str, dict[str, Entry | None]], dict[str, list[str]]]:
+    """What is edited directly in each folder, by name, and the touched folders directly inside each."""
     touched: dict[str, dict[str, Entry | None]] = {"": {}}
     inside: dict[str, list[str]] = {}
     for path, entry in edits.items():
@@ -119,30 +155,19 @@ def edited(store: ObjectStore, listings: Listings, base: str | None, edits: Mapp
                 break
             folder = parent
         touched[path.rpartition("/")[0]][name] = entry
+    return touched, inside
 
-    def written(folder: str, before: Snapshot) -> Mapping[str, Entry]:
-        names = dict(before.listing(folder))
-        for name, entry in touched[folder].items():
-            lies = names.get(name)
-            if entry is not None:
-                names[name] = entry
-            elif lies is not None and not lies.is_folder:
-                del names[name]
-        for inner in inside.get(folder, ()):
-            name = inner.rpartition("/")[2]
-            lies = names.get(name)
-            if lies is not None and (not lies.is_folder or touched[folder].get(name) is not None):
-                _check_untouched(inner, edits)
-                continue
-            below = written(inner, before if lies is not None else Nothing())
-            if below:
-                names[name] = Entry(FOLDER, store.write("tree", tree_bytes(below)))
-            else:
-                names.pop(name, None)
-        return names
 
-    before = Tree(base, store, listings) if base is not None else Nothing()
-    return store.write("tree", tree_bytes(written("", before)))
+def _with(names: Mapping[str, Entry], edits: Mapping[str, Entry | None]) -> dict[str, Entry]:
+    """One folder's names after the edits directly in it."""
+    after = dict(names)
+    for name, entry in edits.items():
+        lies = after.get(name)
+        if entry is not None:
+            after[name] = entry
+        elif lies is not None and not lies.is_folder:
+            del after[name]
+    return after
 
 
 def _check_untouched(file: str, edits: Mapping[str, Entry | None]) -> None:

@@ -75,7 +75,7 @@ def in_words(reason: str, *, longest: int = 10_000) -> str:
 
 def latest(scene: Scene, model: str) -> str:
     """The highest registered version that is no pre-release and not held. Raises NoSuchThing."""
-    held = holds(scene.registry, model)
+    held = held_versions(scene, model)
     versions = [version for version in scene.versions(model) if not is_prerelease(version) and version not in held]
     if not versions:
         raise NoSuchThing(
@@ -114,6 +114,11 @@ def holds(registry: Snapshot, model: str) -> dict[str, str]:
         if hold.state == "held":
             found[version] = hold.reason
     return found
+
+
+def held_versions(scene: Scene, model: str) -> dict[str, str]:
+    """The versions of a model that are held, with the reason: by the records that passed, or as declared."""
+    return {**holds(scene.registry, model), **holds(scene.passed_records(model), model)}
 
 
 def known_stage(registry: Registry, stage: str) -> None:

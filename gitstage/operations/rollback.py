@@ -5,7 +5,7 @@ from __future__ import annotations
 from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.layout import Slot
 from gitstage.operations.landing import Outcome, carry_out
-from gitstage.operations.naming import holds, in_words, known_stage, without_back
+from gitstage.operations.naming import held_versions, holds, in_words, known_stage, without_back
 from gitstage.operations.promote import together
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, rollback
@@ -74,14 +74,15 @@ def _done(scene: Scene, slot: Slot) -> Plan:
 def _planned(scene: Scene, slot: Slot, *, to: str | None, hold: bool, reason: str) -> Plan:
     from gitstage.manifest import Hold, canonical_bytes
 
-    held = holds(scene.registry, slot.model)
+    # A hold that passed and was taken away by force holds; it is put back with the others.
+    declared = holds(scene.registry, slot.model)
     goes = {version for version in (_in_effect(scene, slot), _declared(scene, slot)) if version is not None}
     bytes_of = {
         version: canonical_bytes(Hold(model=slot.model, version=version, state="held", reason=reason))
         for version in goes
-        if hold and version not in held
+        if hold and version not in declared
     }
-    return rollback(scene, slot, to=to, held=held, holds=bytes_of, reason=reason)
+    return rollback(scene, slot, to=to, held=held_versions(scene, slot.model), holds=bytes_of, reason=reason)
 
 
 def _in_effect(scene: Scene, slot: Slot) -> str | None:

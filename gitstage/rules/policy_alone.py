@@ -32,10 +32,13 @@ def slot(case: SlotCase) -> Answers:
     a rollback too; the slot is refused, the policy is not.
     """
     if case.with_policy:
+        here = f"gitstage withdraw {case.slot.model}@{case.slot.stage}"
+        # It waits for a change of its file, and rolling back to what the file says already is none.
+        again = f"then: gitstage rollback {case.slot.model}@{case.slot.stage} --reason …"
         yield Answer(
             message="the policy, or a path that it protects, changes in the same commit",
             path=case.slot.path,
-            hint=f"land the policy first; here: gitstage withdraw {case.slot.model}@{case.slot.stage}",
+            hint=f"{here}, {again}" if case.action == "rollback" else f"land the policy first; here: {here}",
         )
 
 

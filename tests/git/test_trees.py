@@ -226,6 +226,19 @@ def test_where_no_file_shall_lie_a_folder_stays(sandbox: Sandbox, repo: Reposito
     assert set(written(sandbox, repo, base, {"a": None, "a/d": None, "a/b/c": None})) == {"e"}
 
 
+def test_a_path_deeper_than_pythons_stack_is_written_read_and_removed(sandbox: Sandbox, repo: Repository) -> None:
+    deep = "/".join("d" for _ in range(1500))
+    base = repo.write_commit(repo.write_tree(None, {f"{deep}/file": blob(repo, "x"), "kept": blob(repo, "y")}), [], "a")
+    repo.flush()
+    # Asked for it at once, and not from above.
+    assert tree_at(repo, base).entry(f"{deep}/file") == blob(repo, "x")
+    assert tree_at(repo, base).entry(f"{deep}/none/file") is None
+    assert [path for path, _ in files(tree_at(repo, base))] == [f"{deep}/file", "kept"]
+    changed = written(sandbox, repo, base, {f"{deep}/file": None, f"{deep}/other": blob(repo, "z")})
+    assert set(changed) == {f"{deep}/other", "kept"}
+    assert set(written(sandbox, repo, base, {f"{deep}/file": None})) == {"kept"}
+
+
 def test_a_folder_can_be_put_in_place_as_a_whole(sandbox: Sandbox, repo: Repository) -> None:
     base = sandbox.commit("one", {"a/x": "1", "a/y": "2"})
     folder = Entry(FOLDER, sandbox.git("rev-parse", "HEAD:a"))

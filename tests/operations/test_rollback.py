@@ -76,6 +76,70 @@ def test_versions_that_are_held_are_skipped_and_said(served: Story) -> None:
     assert served.in_effect("fraud-detector") == "1.0.0"
 
 
+def test_a_hold_that_was_taken_away_by_force_still_holds_and_is_put_back(served: Story) -> None:
+    served.promote("fraud-detector", to="production")
+    served.hold("fraud-detector@1.1.0")
+    text = served.read("holds/fraud-detector/1.1.0.yaml")
+    served.git("rm", "--quiet", "holds/fraud-detector/1.1.0.yaml")
+    served.commit("removed by force")
+    assert served.tag().exit_code == 1
+    outcome = rolled(served, "fraud-detector@production")
+    assert (outcome.exit_code, outcome.notes) == (0, ("skipped 1.1.0: leaks a feature",))
+    assert served.in_effect("fraud-detector") == "1.0.0"
+    served.withdraw("fraud-detector")
+    assert (served.read("holds/fraud-detector/1.1.0.yaml"), served.open_things()) == (text, [])
+
+
+def test_a_hold_on_what_goes_out_is_put_where_somebody_took_it_away(served: Story) -> None:
+    served.hold("fraud-detector@1.1.0")
+    served.git("rm", "--quiet", "holds/fraud-detector/1.1.0.yaml")
+    served.commit("removed by force")
+    served.tag()
+    assert served.open_things() == ["records/fraud-detector"]
+    rolled(served, "fraud-detector@production")
+    # The rollback put another hold there: nothing is missing any more.
+    assert "reason: false positives" in served.read("holds/fraud-detector/1.1.0.yaml")
+    assert (served.in_effect("fraud-detector"), served.open_things()) == ("1.0.0", [])
+
+
+def test_a_hold_that_was_released_by_force_still_holds(served: Story) -> None:
+    served.promote("fraud-detector", to="production")
+    served.hold("fraud-detector@1.1.0")
+    text = served.read("holds/fraud-detector/1.1.0.yaml")
+    served.write("holds/fraud-detector/1.1.0.yaml", text.replace("state: held", "state: released"))
+    # A release that waits with the model's records is none.
+    served.write("models/fraud-detector/1.0.0.yaml", "rewritten")
+    served.commit("by hand")
+    served.tag()
+    outcome = rolled(served, "fraud-detector@production")
+    assert (outcome.notes, served.in_effect("fraud-detector")) == (("skipped 1.1.0: leaks a feature",), "1.0.0")
+
+
+def test_what_waits_for_its_policy_is_withdrawn_first_and_then_rolled_back(served: Story) -> None:
+    served.copy("models/fraud-detector/1.0.0.yaml", "production/fraud-detector.yaml")
+    served.write("gitstage.yaml", served.read("gitstage.yaml") + "# of another mind\n")
+    served.commit("back by hand, and the policy with it")
+    assert served.tag().exit_code == 1
+    for hold in (True, False):
+        with unchanged(served.path):
+            outcome = rolled(served, "fraud-detector@production", hold=hold)
+        assert (outcome.exit_code, outcome.commit) == (1, None)
+        (refusal,) = [
+            found
+            for judgement in outcome.report.judgements
+            for found in judgement.findings
+            if found.verdict is not Verdict.PASSED
+        ]
+        assert refusal.rule == "policy-alone"
+        assert refusal.hint == (
+            "gitstage withdraw fraud-detector@production, then: gitstage rollback fraud-detector@production --reason …"
+        )
+    assert served.in_effect("fraud-detector") == "1.1.0"
+    served.withdraw("fraud-detector@production")
+    assert rolled(served, "fraud-detector@production").exit_code == 0
+    assert (served.in_effect("fraud-detector"), served.open_things()) == ("1.0.0", [])
+
+
 def test_where_everything_before_is_held_nothing_is_done(served: Story) -> None:
     served.hold("fraud-detector@1.0.0")
     with unchanged(served.path), pytest.raises(NoSuchThing, match="has held nothing to go back to") as caught:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from gitstage.changes import FILE, Entry
 from gitstage.errors import GitstageError, NoSuchThing
+from gitstage.git import RefUpdate
 from gitstage.operations import withdraw
 from tests.operations.pictures import unchanged
 from tests.operations.stories import Story, Team
@@ -51,6 +53,23 @@ def test_a_model_alone_means_its_slots_and_its_records(early: Story) -> None:
     assert early.open_things() == []
     assert not (early.path / "evidence/m").exists()
     assert "size: 7" in early.read("models/m/1.0.0.yaml")
+
+
+def test_a_path_deeper_than_pythons_stack_is_seen_refused_and_withdrawn(served: Story) -> None:
+    deep = "/".join("d" for _ in range(1200))
+    repo = served.open()
+    blob = Entry(FILE, repo.write_blob(b"x"))
+    head = served.git("rev-parse", "HEAD")
+    tree = repo.write_tree(head, {f"artifacts/fraud-detector/1.0.0/{deep}/x": blob, f"staging/{deep}/x": blob})
+    commit = repo.write_commit(tree, [head], "deep")
+    repo.transact([RefUpdate("refs/heads/main", commit, head)], reason="by force")
+    served.git("reset", "--quiet", "--hard")
+    assert served.tag().exit_code == 1
+    assert served.open_things() == ["policy", "records/fraud-detector"]
+    assert served.withdraw("fraud-detector").exit_code == 0
+    assert served.withdraw(policy=True).exit_code == 0
+    assert served.open_things() == []
+    assert served.git("rev-parse", "HEAD^{tree}") == served.git("rev-parse", f"{head}^{{tree}}")
 
 
 def test_what_was_removed_is_put_back(served: Story) -> None:

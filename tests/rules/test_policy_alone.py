@@ -167,13 +167,21 @@ def test_a_policy_that_cannot_be_read_is_left_to_the_rule_that_reads_it() -> Non
     assert said({"gitstage.yaml": policy_file()}, {"gitstage.yaml": None}) == []
 
 
-@pytest.mark.parametrize("action", ["promote", "adopt", "rollback", "archive"])
-def test_a_slot_that_changes_with_the_policy_is_refused(action: str) -> None:
+@pytest.mark.parametrize(
+    ("action", "hint"),
+    [
+        *((action, "land the policy first; here: gitstage withdraw m@production") for action in ("promote", "adopt")),
+        ("archive", "land the policy first; here: gitstage withdraw m@production"),
+        # It lands on what the file says already: typed again it changes nothing, and would be refused once more.
+        ("rollback", "gitstage withdraw m@production, then: gitstage rollback m@production --reason …"),
+    ],
+)
+def test_a_slot_that_changes_with_the_policy_is_refused(action: str, hint: str) -> None:
     assert list(policy_alone.slot(slot_case(action=action, with_policy=True))) == [
         Answer(
             message="the policy, or a path that it protects, changes in the same commit",
             path="production/m.yaml",
-            hint="land the policy first; here: gitstage withdraw m@production",
+            hint=hint,
         )
     ]
     assert list(policy_alone.slot(slot_case(action=action))) == []
