@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from gitstage import canonical, validation
-from gitstage.canonical import DocumentError, Problem, Unfit
+from gitstage import validation
+from gitstage.canonical import Unfit
 from gitstage.fields import Number, Part, some
+from gitstage.strictjson import json_object
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 SHORT_NAMES: Mapping[str, str] = MappingProxyType({TEST_RESULT: "test-result"})
-MAX_BYTES = 1_000_000
-"""Of one statement."""
 
 Result = Literal["PASSED", "WARNED", "FAILED"]
 
@@ -88,7 +86,7 @@ class Statement:
 
 def read_statement(data: bytes) -> Statement:
     """The statement that a file of `evidence/` holds, in JSON. Raises DocumentError."""
-    statement = validation.validated(_Statement, _parsed(data), data)
+    statement = validation.validated(_Statement, json_object(data), data)
     subjects = frozenset(subject.digest["sha256"] for subject in statement.subject if "sha256" in subject.digest)
     if statement.predicateType != TEST_RESULT:
         return Statement(subjects=subjects, predicate_type=statement.predicateType)
@@ -100,58 +98,6 @@ def read_statement(data: bytes) -> Statement:
         metrics=MappingProxyType(tested.gitstageMetrics),
         made=tested.gitstageMade,
     )
-
-
-def _parsed(data: bytes) -> dict[str, object]:
-    """A JSON object, read strictly: every key once, numbers that are numbers, text that is text."""
-    if len(data) > MAX_BYTES:
-        _fail(f"the statement has {len(data)} bytes; at most {MAX_BYTES} are read")
-    try:
-        document = json.loads(
-            data.decode(), object_pairs_hook=_distinct, parse_constant=_no_number, parse_int=_whole, parse_float=_finite
-        )
-        if b"\\u" in data:
-            json.dumps(document, ensure_ascii=False).encode()
-    except json.JSONDecodeError as error:
-        raise DocumentError([Problem(f"this is not JSON: {error.msg}", error.lineno)]) from None
-    except UnicodeError:
-        _fail("the statement is not UTF-8, or has half of a surrogate pair in it")
-    except RecursionError:
-        _fail("the statement is nested too deep")
-    except ValueError as error:
-        _fail(str(error))
-    if not isinstance(document, dict):
-        _fail("the statement is no JSON object")
-    return document
-
-
-def _fail(message: str) -> NoReturn:
-    raise DocumentError([Problem(message)])
-
-
-def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        (twice, _) = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise ValueError(f"duplicate key {twice!r}")
-    return found
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
-
-
-def _whole(text: str) -> int:
-    if len(text) > 20 or not -canonical.BIGGEST <= int(text) < canonical.BIGGEST:
-        raise ValueError(f"the number {canonical.shown(text)} is too big for 64 bits")
-    return int(text)
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if number in (float("inf"), float("-inf")):
-        raise ValueError(f"the number {text} is too big")
-    return number
 
 
 def test_result(
