@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import click
+
+from gitstage.errors import GitstageError
 
 
 def coloured() -> bool:
@@ -39,3 +43,28 @@ def print_line(text: str, *, err: bool = False, nl: bool = True) -> None:
     from gitstage.sinks import terminal
 
     click.echo(terminal(text, ascii_only=ascii_only(err=err)), err=err, nl=nl)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Puts a text into a file as a whole: whoever reads it finds all of it, or what was there before.
+
+    Links stay links, and what is no file (a pipe, `/dev/stdout`) is written to. Raises GitstageError.
+    """
+    try:
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            path.write_text(text, encoding="utf-8")
+            return
+        unfinished = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
+        try:
+            with unfinished.open("x", encoding="utf-8") as file:
+                file.write(text)
+            if target.exists():
+                unfinished.chmod(target.stat().st_mode & 0o777)
+            os.replace(unfinished, target)
+        except OSError:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise GitstageError(f"{path} cannot be written: {error.strerror}", hint="--output FILE") from error

@@ -25,5 +25,7 @@ FORMATS: Mapping[str, Format] = {
     "json": _format("as_json"),
     "github": _format("github"),
     "markdown": _format("markdown"),
+    "sarif": _format("sarif"),
+    "junit": _format("junit"),
 }
 """What `--format` takes. For colour, ASCII or another limit call the module's own `render`."""

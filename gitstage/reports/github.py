@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitstage.findings import Finding, Judgement, Report
-from gitstage.layout import slot_path
 from gitstage.reports import wording
 from gitstage.sinks import terminal, workflow_message, workflow_property
 
 SHOWN = 10
 """So many annotations of each type does GitHub show a step; it drops the others without a word."""
+TITLE, MESSAGE = 255, 4_000
+"""So many characters of a title and of each line of a message are written; GitHub takes 255, and 64 KB of a message."""
 _COMMANDS = {"refused": "error", "pending": "warning", "warn": "warning"}
 
 
@@ -25,10 +26,8 @@ def render(report: Report) -> str:
         lines[_COMMANDS[wording.weight(finding)]].append(_annotation(report, judgement, finding))
     shown = [line for kind in lines.values() for line in kind[:SHOWN]]
     unshown = len(found) - len(shown)
-    rest = [
-        f"{unshown} more finding{' has' if unshown == 1 else 's have'} no annotation: GitHub shows {SHOWN} of a type"
-    ]
-    summary = [wording.conclusion(report), *_notes(report), *(rest if unshown else [])]
+    rest = [wording.left_out(unshown, f"GitHub shows {SHOWN} annotations of a type")] if unshown else []
+    summary = [wording.clipped(line, MESSAGE) for line in (wording.conclusion(report), *_notes(report), *rest)]
     notice = f"::notice title={workflow_property('gitstage')}::{workflow_message(*summary)}"
     return "".join(f"{line}\n" for line in (*shown, notice, f"gitstage: {terminal('; '.join(summary))}"))
 
@@ -46,26 +45,15 @@ def _notes(report: Report) -> list[str]:
 
 def _annotation(report: Report, judgement: Judgement, finding: Finding) -> str:
     properties = {
-        "file": wording.location(report, _file(judgement, finding)),
+        "file": wording.location(report, wording.shown_at(judgement, finding)),
         "line": None if finding.path is None or finding.line is None else str(finding.line),
-        "title": f"{finding.rule} {wording.weight(finding)} ({wording.headline(judgement)})",
+        "title": wording.clipped(f"{finding.rule} {wording.weight(finding)} ({wording.headline(judgement)})", TITLE),
     }
     written = ",".join(f"{key}={workflow_property(value)}" for key, value in properties.items() if value is not None)
-    return f"::{_COMMANDS[wording.weight(finding)]} {written}::{workflow_message(*_message(report, finding))}"
-
-
-def _file(judgement: Judgement, finding: Finding) -> str | None:
-    """Where a reader of the diff sees the annotation: at a file, or else at the slot that the change is about."""
-    if finding.path is not None and not finding.path.endswith("/"):
-        return finding.path
-    if judgement.model is None or judgement.stage is None:
-        return None
-    return slot_path(judgement.stage, judgement.model)
+    message = (wording.clipped(line, MESSAGE) for line in _message(report, finding))
+    return f"::{_COMMANDS[wording.weight(finding)]} {written}::{workflow_message(*message)}"
 
 
 def _message(report: Report, finding: Finding) -> Iterator[str]:
     yield finding.message
-    if finding.opens is not None:
-        yield f"opens {wording.opening(finding.opens, report.moment)}"
-    if finding.hint is not None:
-        yield wording.todo(finding.hint)
+    yield from wording.next_steps(report, finding)

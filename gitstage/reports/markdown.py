@@ -15,7 +15,8 @@ _OVERVIEW = 50
 """So many changes are listed at the top: of a thousand the reader wants those that were refused."""
 _CELL = 500
 """So many characters of one text are shown."""
-_CUT = "\n*What is missing here did not fit. All of it:* `gitstage check`\n"
+_Block = tuple[str, int]
+"""A piece of the page, and of how many findings it tells."""
 
 
 def render(report: Report, *, limit: int = 65_536) -> str:
@@ -27,36 +28,47 @@ def render(report: Report, *, limit: int = 65_536) -> str:
     return _fitted(_blocks(report), limit)
 
 
-def _fitted(blocks: Iterable[str], limit: int) -> str:
+def _fitted(blocks: Iterable[_Block], limit: int) -> str:
     blocks = list(blocks)
-    if sum(map(len, blocks)) <= limit:
-        return "".join(blocks)
-    if limit < len(_CUT):
+    texts = [text for text, _ in blocks]
+    if sum(map(len, texts)) <= limit:
+        return "".join(texts)
+    room = limit - len(_cut(sum(count for _, count in blocks)))
+    if room < 0:
         return ""
-    fitting = takewhile(lambda length: length <= limit - len(_CUT), accumulate(map(len, blocks)))
-    return "".join([*blocks[: len(list(fitting))], _CUT])
+    fitting = len(list(takewhile(lambda length: length <= room, accumulate(map(len, texts)))))
+    return "".join([*texts[:fitting], _cut(sum(count for _, count in blocks[fitting:]))])
 
 
-def _blocks(report: Report) -> Iterator[str]:
+def _cut(findings: int) -> str:
+    """The last line of a page that goes on."""
+    what = f"{findings:,} finding{'' if findings == 1 else 's'}" if findings else "What is missing here"
+    return f"\n*{what} did not fit. All of it:* `gitstage check`\n"
+
+
+def _blocks(report: Report) -> Iterator[_Block]:
     """Pieces that may follow each other, or end, anywhere between two of them."""
-    yield f"### {_MARKS[report.verdict]} gitstage: {_text(wording.conclusion(report))}\n"
-    yield f"\n{_judged(report)}\n"
+    yield f"### {_MARKS[report.verdict]} gitstage: {_text(wording.conclusion(report))}\n", 0
+    yield f"\n{_judged(report)}\n", 0
     for note in _notes(report):
-        yield f"\n{note}\n"
+        yield f"\n{note}\n", 0
     judgements = wording.by_verdict(report.judgements)
     if judgements:
-        yield from _overview(judgements)
+        yield from ((row, 0) for row in _overview(judgements))
     for judgement in judgements:
         if judgement.verdict is not Verdict.PASSED:
-            yield f"\n#### {_headline(judgement)}\n"
+            yield f"\n#### {_headline(judgement)}\n", 0
             yield from _body(report, judgement)
     for judgement in judgements:
-        body = "".join(_body(report, judgement)) if judgement.verdict is Verdict.PASSED else ""
-        if body:
-            yield f"\n<details>\n<summary>{_headline(judgement)}</summary>\n{body}\n</details>\n"
+        if judgement.verdict is Verdict.PASSED and (body := list(_body(report, judgement))):
+            told = "".join(text for text, _ in body)
+            yield (
+                f"\n<details>\n<summary>{_headline(judgement)}</summary>\n{told}\n</details>\n",
+                len(judgement.findings),
+            )
     if report.elsewhere:
-        yield "\nOpen elsewhere in the registry:\n\n"
-        yield from (f"- {_text(line)}\n" for line in report.elsewhere)
+        yield "\nOpen elsewhere in the registry:\n\n", 0
+        yield from ((f"- {_text(line)}\n", 0) for line in report.elsewhere)
 
 
 def _judged(report: Report) -> str:
@@ -90,17 +102,18 @@ def _headline(judgement: Judgement) -> str:
     return f"{_MARKS[judgement.verdict]} {_text(wording.headline(judgement))}"
 
 
-def _body(report: Report, judgement: Judgement) -> Iterator[str]:
+def _body(report: Report, judgement: Judgement) -> Iterator[_Block]:
     if judgement.metrics:
         heads = ["metric", _text(judgement.before or "before"), _text(judgement.after or "after"), "difference"]
         rows = [
             (_text(name), number(before), number(after), difference(before, after))
             for name, (before, after) in sorted(judgement.metrics.items())
         ]
-        yield from _table(heads, rows, right=frozenset({1, 2, 3}))
+        yield from ((row, 0) for row in _table(heads, rows, right=frozenset({1, 2, 3})))
     if judgement.findings:
         heads = ["rule", "verdict", "what was found", "measured", "asked", "what to do next"]
-        yield from _table(heads, [_row(report, finding) for finding in wording.by_weight(judgement.findings)])
+        found = [_row(report, finding) for finding in wording.by_weight(judgement.findings)]
+        yield from ((row, 1) for row in _table(heads, found))
 
 
 def _row(report: Report, finding: Finding) -> tuple[str, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from gitstage.findings import SEVERITY, Finding, Judgement, Report, Verdict
+from gitstage.layout import slot_path
 from gitstage.reports.figures import clock, distance
 
 NOTHING = "nothing of a registry changes"
@@ -56,6 +57,39 @@ def by_verdict(judgements: Iterable[Judgement]) -> list[Judgement]:
 def location(report: Report, path: str | None) -> str | None:
     """A path of the registry, from the repository's root."""
     return f"{report.registry}/{path}" if report.registry and path is not None else path
+
+
+def shown_at(judgement: Judgement, finding: Finding) -> str | None:
+    """The file at which a reader of the diff sees a finding: its own, or else that of the slot that it is about.
+
+    From the registry's folder; None where there is neither.
+    """
+    if finding.path is not None and not finding.path.endswith("/"):
+        return finding.path
+    if judgement.model is None or judgement.stage is None:
+        return None
+    return slot_path(judgement.stage, judgement.model)
+
+
+def next_steps(report: Report, finding: Finding) -> Iterator[str]:
+    """When a finding passes by itself, and what to do about it; one line each."""
+    if finding.opens is not None:
+        yield f"opens {opening(finding.opens, report.moment)}"
+    if finding.hint is not None:
+        yield todo(finding.hint)
+
+
+def clipped(text: str, characters: int) -> str:
+    """At most so many characters of a text; a text that goes on ends in how many were left out."""
+    if len(text) <= characters:
+        return text
+    kept = text[: max(0, characters - 40)]
+    return f"{kept}… ({len(text) - len(kept):,} more characters)"
+
+
+def left_out(count: int, why: str) -> str:
+    """How many findings are missing in a format that has room for so many only, and where all of them are."""
+    return f"{count:,} more finding{' is' if count == 1 else 's are'} left out: {why}; all of them: gitstage check"
 
 
 def opening(moment: datetime, now: datetime) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstage.reports import FORMATS, as_json, github, markdown, text
+from gitstage.reports import FORMATS, as_json, github, junit, markdown, sarif, text
 from tests.reports.stories import STORIES
 
 
@@ -17,6 +17,8 @@ def test_every_format_stands_in_the_table() -> None:
             "json": as_json.render(report),
             "github": github.render(report),
             "markdown": markdown.render(report),
+            "sarif": sarif.render(report),
+            "junit": junit.render(report),
         }
 
 

@@ -79,7 +79,7 @@ def test_of_more_than_ten_of_a_type_the_worst_ten_are_shown_and_the_rest_is_coun
     assert [line.split(" ")[0] for line in lines] == ["::error"] * 10 + ["::warning"] * 10 + ["::notice", "gitstage:"]
     assert [line.rpartition("::")[2] for line in lines[:10]] == [f"finding {n}" for n in range(10)]
     assert [line for line in lines if "soak pending" in line] == lines[10:17]
-    unshown = "6 more findings have no annotation: GitHub shows 10 of a type"
+    unshown = "6 more findings are left out: GitHub shows 10 annotations of a type; all of them: gitstage check"
     assert lines[-2:] == [
         f"::notice title=gitstage::refused: 12 of 19 changes%0A{unshown}",
         f"gitstage: refused: 12 of 19 changes; {unshown}",
@@ -88,8 +88,19 @@ def test_of_more_than_ten_of_a_type_the_worst_ten_are_shown_and_the_rest_is_coun
 
 def test_one_more_than_ten_is_one() -> None:
     judged = report(*(promotion(AUC_DROPPED) for _ in range(11)))
-    assert render(judged).endswith("; 1 more finding has no annotation: GitHub shows 10 of a type\n")
-    assert "annotation" not in render(report(*judged.judgements[1:]))
+    said = "; 1 more finding is left out: GitHub shows 10 annotations of a type; all of them: gitstage check\n"
+    assert render(judged).endswith(said)
+    assert "left out" not in render(report(*judged.judgements[1:]))
+
+
+def test_titles_and_messages_are_no_longer_than_github_takes() -> None:
+    long = AUC_DROPPED.bind(rule="r" * 300, message="m" * 100_000, hint="h" * 100_000)
+    error, notice = commands_in(render(report(promotion(long), notes=("n" * 100_000,))))
+    assert len(error[1]["title"]) <= 255
+    assert [(len(line) <= 4_000, line.endswith(" more characters)")) for line in error[2].split("\n")] == [
+        (True, True)
+    ] * 2
+    assert len(notice[2]) < 5_000
 
 
 def test_a_finding_without_a_file_stands_at_the_slot_or_nowhere() -> None:

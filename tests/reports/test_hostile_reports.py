@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from xml.etree import ElementTree as ET
 
 from click import unstyle
 from hypothesis import HealthCheck, given, settings
@@ -14,10 +15,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from gitstage.findings import Finding, Judgement, Report, Verdict
-from gitstage.reports import as_json, github, markdown, text
+from gitstage.reports import as_json, github, junit, markdown, sarif, text
 from gitstage.sinks import terminal
 from tests.reports.runner import commands_in
 from tests.reports.stories import NOW
+from tests.reports.test_junit import SCHEMA as JUNIT
+from tests.reports.test_sarif import problems
 from tests.test_sinks import HOSTILE
 
 MAYBE = st.none() | HOSTILE
@@ -192,3 +195,60 @@ def test_json_says_what_the_report_says(report: Report) -> None:
     assert [finding["message"] for judgement in said["judgements"] for finding in judgement["findings"]] == [
         finding.message for judgement in report.judgements for finding in judgement.findings
     ]
+
+
+@settings(hostile, max_examples=60)  # what takes long is the schema
+@given(REPORTS)
+def test_sarif_is_valid_and_says_of_each_finding_what_a_tame_report_says(report: Report) -> None:
+    written = sarif.render(report)
+    log = json.loads(written)
+    assert problems(log) == []
+    assert written.isascii()
+    assert commands_in(written) == []
+    assert _shape(log["runs"][0]["results"]) == _shape(sarif.document(tamed(report))["runs"][0]["results"])
+    assert all(said.replace("\n", "").isprintable() for said in _texts(log))
+    for message in _messages(log):
+        assert "](" not in message
+        assert re.search(r"(?<!\{)(?:\{\{)*\{(?!\{)", message) is None
+    for result in log["runs"][0]["results"]:
+        uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        assert re.fullmatch(r"(?:[A-Za-z0-9._~/-]|%[0-9A-F]{2})+", uri)
+        assert not uri.startswith("/")
+
+
+def _shape(results: list[dict[str, Any]]) -> list[tuple[object, ...]]:
+    """How results weigh, and which of the things that may be missing each has; where they are equal the order may differ."""
+    return [
+        (result["level"], result["properties"]["verdict"], "suppressions" in result, sorted(result["properties"]))
+        for result in results
+    ]
+
+
+def _messages(value: Any) -> list[str]:
+    """The texts in which SARIF looks for links and placeholders."""
+    if isinstance(value, dict):
+        own = [text for key, text in value.items() if key in ("text", "markdown")]
+        return own + [text for inner in value.values() for text in _messages(inner)]
+    return [text for inner in value for text in _messages(inner)] if isinstance(value, list) else []
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for inner in value.values() for text in _texts(inner)]
+    return [text for inner in value for text in _texts(inner)] if isinstance(value, list) else []
+
+
+@hostile
+@given(REPORTS)
+def test_junit_is_valid_and_has_the_elements_of_a_tame_report(report: Report) -> None:
+    written = junit.render(report)
+    JUNIT.validate(written)
+    assert written.isascii()
+    assert commands_in(written) == []
+    elements = list(ET.fromstring(written).iter())
+    assert [item.tag for item in elements] == [item.tag for item in ET.fromstring(junit.render(tamed(report))).iter()]
+    for item in elements:
+        for said in (*item.attrib.values(), item.text or ""):
+            assert said.replace("\n", "").isprintable()

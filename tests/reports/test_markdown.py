@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from inline_snapshot import snapshot
 
@@ -180,7 +182,9 @@ def test_what_does_not_fit_is_left_out_whole_and_said(verdict: Verdict) -> None:
         written = render(judged, limit=limit)
         kept, _, said = written.rpartition("\n*")
         assert len(written) <= limit
-        assert said == "What is missing here did not fit. All of it:* `gitstage check`\n"
+        told = len(re.findall(r"^\| `metrics`", kept, re.MULTILINE))
+        what = f"{5 - told} finding{'' if told == 4 else 's'}" if told < 5 else "What is missing here"
+        assert said == f"{what} did not fit. All of it:* `gitstage check`\n"
         assert whole.startswith(kept)
         assert kept.count("<details>") == kept.count("</details>")
         assert all(line.endswith(" |") for line in kept.splitlines() if line.startswith("|"))

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from gitstage.cli.context import Context, pass_context
-from gitstage.cli.output import ascii_only, coloured, print_line
-from gitstage.errors import GitstageError
+from gitstage.cli.output import ascii_only, coloured, print_line, write_file
 from gitstage.reports import FORMATS
 
 
@@ -17,6 +16,7 @@ from gitstage.reports import FORMATS
 Examples:
   gitstage check                                  HEAD against the trunk
   gitstage check --base origin/main --head HEAD --format github
+  gitstage check --format sarif --output gitstage.sarif
 """
 )
 @click.option("--base", metavar="REVISION", help="What the change goes into; the trunk unless given.")
@@ -43,10 +43,7 @@ def command(context: Context, base: str | None, head: str | None, form: str, as_
     else:
         rendered = FORMATS[name](report)
     if output is not None:
-        try:
-            output.write_text(rendered, encoding="utf-8")
-        except OSError as error:
-            raise GitstageError(f"{output} cannot be written: {error.strerror}", hint="--output FILE") from error
+        write_file(output, rendered)
     else:
         click.echo(rendered.rstrip("\n"))
     if name != "json":

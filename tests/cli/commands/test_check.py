@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import errno
+import json
+import os
+
+import pytest
 from inline_snapshot import snapshot
 
 from tests.cli.shell import Shell
@@ -82,6 +87,55 @@ def test_a_report_is_written_into_a_file(gs: Shell) -> None:
 """)
 
 
+def test_a_report_takes_the_place_of_the_one_before_as_a_whole(gs: Shell) -> None:
+    branch(gs)
+    folder = gs.story.path.parent
+    (folder / "report.sarif").write_text("of yesterday", encoding="utf-8")
+    (folder / "link").symlink_to("report.sarif")
+    (folder / "report.sarif").chmod(0o640)
+    assert gs("check", "--format", "sarif", "--output", "../link") == "[1]\n"
+    assert (folder / "link").is_symlink()
+    assert (folder / "report.sarif").stat().st_mode & 0o777 == 0o640
+    (run,) = json.loads((folder / "report.sarif").read_text(encoding="utf-8"))["runs"]
+    assert [result["ruleId"] for result in run["results"]] == ["stage-order"]
+    assert gs("check", "--format", "junit", "--output", "../new.xml") == "[1]\n"
+    assert "stage-order" in (folder / "new.xml").read_text(encoding="utf-8")
+    assert sorted(path.name for path in folder.iterdir() if path.name.startswith(("report", "new", "."))) == [
+        "new.xml",
+        "report.sarif",
+    ]
+
+
+def test_a_report_that_cannot_be_written_leaves_the_one_before(gs: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    branch(gs)
+    report = gs.story.path.parent / "report.txt"
+    report.write_text("of yesterday", encoding="utf-8")
+
+    def full(*paths: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    assert gs("check", "--output", "../report.txt") == snapshot("""\
+! error: ../report.txt cannot be written: No space left on device
+!   try: --output FILE
+[2]
+""")
+    assert report.read_text(encoding="utf-8") == "of yesterday"
+    assert [path.name for path in report.parent.iterdir() if "report" in path.name] == ["report.txt"]
+
+
+def test_a_report_goes_into_a_pipe_as_well(gs: Shell) -> None:
+    branch(gs)
+    pipe = gs.story.path.parent / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert gs("check", "--output", str(pipe)) == "[1]\n"
+        assert os.read(reader, 1000).decode().startswith("fraud-detector: production")
+    finally:
+        os.close(reader)
+
+
 def test_what_is_open_elsewhere_is_said_beside_the_report(gs: Shell) -> None:
     branch(gs)
     gs.story.git("switch", "--quiet", "main")
@@ -103,7 +157,7 @@ def test_what_is_not_there_is_said(gs: Shell) -> None:
 [2]
 """)
     assert gs("check", "--format", "xml") == snapshot("""\
-! error: invalid value for '--format': 'xml' is not one of 'text', 'json', 'github', 'markdown'
+! error: invalid value for '--format': 'xml' is not one of 'text', 'json', 'github', 'markdown', 'sarif', 'junit'
 !   try: gitstage check
 [2]
 """)
