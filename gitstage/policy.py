@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain, islice
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -26,11 +26,23 @@ from gitstage.canonical import DocumentError, Location, Problem, Unfit
 from gitstage.durations import WRITTEN, duration
 from gitstage.fields import MAX_NAME, Name, Number, Part, distinct, frozen, matching, nothing, some
 from gitstage.layout import SLUG, SOURCES, stage_problem
+from gitstage.people import PublicKey, matched, read_key
+
+if TYPE_CHECKING:
+    from gitstage.windows import Window
 
 MAX_ALIKE = 300
 """Patterns that have to be compared with each other one by one."""
+MAX_COUNT = 20
+"""People that one requirement may ask for."""
+MAX_REQUIREMENTS = 10
+"""Requirements that one gate may have."""
+MAX_WINDOWS = 50
 OWNERS = "owners"
 """In a gate's approvals this word stands for the owners of the model, so no role and nobody is called like it."""
+
+
+Some = TypeVar("Some")
 
 
 # What is written as text and is something else.
@@ -95,6 +107,38 @@ def _person(text: str) -> str:
     if text.lower() == OWNERS:
         raise Unfit(f"{text!r} stands for the owners of a model: nobody and no role is called like it")
     return _slug(text)
+
+
+def _evidence_type(text: str) -> str:
+    from gitstage.evidence import SHORT_NAMES
+
+    known = sorted(SHORT_NAMES.values())
+    if text not in known and not re.fullmatch(r"[a-z][a-z0-9+.-]*:[\x21-\x7e]+", text):
+        near = validation.near_miss(text, known)
+        raise Unfit(
+            f"{text!r} is no kind of statement{near}", f"write {', '.join(known)}, or the URI of a predicate type"
+        )
+    return text
+
+
+def _count(number: int) -> int:
+    if not 1 <= number <= MAX_COUNT:
+        raise Unfit(f"must be from 1 to {MAX_COUNT}, not {number}")
+    return number
+
+
+def _at_most(number: int) -> Callable[[tuple[Some, ...]], tuple[Some, ...]]:
+    def few(items: tuple[Some, ...]) -> tuple[Some, ...]:
+        if len(items) > number:
+            raise Unfit(f"has {len(items)} items; at most {number} are read")
+        return items
+
+    return few
+
+
+def _key_of_a_person(text: str) -> str:
+    read_key(text)
+    return text
 
 
 def _stage(text: str) -> str:
@@ -172,6 +216,10 @@ PersonOrRole = Annotated[str, AfterValidator(_person)]
 StageName = Annotated[str, AfterValidator(_stage)]
 Names = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(distinct)]
 Texts = Annotated[tuple[Name, ...], Field(strict=False), AfterValidator(distinct)]
+Keys = Annotated[
+    tuple[Annotated[str, AfterValidator(_key_of_a_person)], ...], Field(strict=False), AfterValidator(distinct)
+]
+Count = Annotated[int, AfterValidator(_count), Field(json_schema_extra={"minimum": 1, "maximum": MAX_COUNT})]
 Enforce = Annotated[
     Literal["refuse", "warn"], Field(description="warn: what does not hold is reported, and refuses nothing.")
 ]
@@ -188,6 +236,17 @@ class _Part(Part):
     model_config = ConfigDict(alias_generator=_key)
 
 
+class Alone(_Part):
+    """Who may do a thing alone, and by when somebody else has to have countersigned it."""
+
+    by: Annotated[Names, AfterValidator(some)] = Field(
+        description="Roles, people, or owners: one of them suffices.", json_schema_extra={"minItems": 1}
+    )
+    settle: Duration | None = Field(
+        default=None, description="How long a second one of them has to countersign what the first one did: 72h."
+    )
+
+
 class Stage(_Part):
     """A stage: one slot for each model."""
 
@@ -198,6 +257,10 @@ class Stage(_Part):
         default=None, description="How long a version stays before the next promotion may replace it: 72h, 30d."
     )
     gates: Names = Field(default=(), description="Names of gates. All of them must pass.")
+    rollback: Alone | None = Field(
+        default=None, description="Who may roll back alone; without it a rollback needs the approvals of the gates."
+    )
+    waivers: Alone | None = Field(default=None, description="Who may waive a gate's rule alone; without it, nobody.")
     retired: bool = Field(
         default=False, description="The stage is used no more: nothing enters, and its slots are empty."
     )
@@ -233,10 +296,51 @@ class MetricRule(_Part):
 class EvidenceRule(_Part):
     """A piece of evidence that has to be there and to say PASSED."""
 
-    type: Literal["test-result"] = Field(description="What kind of statement: test-result.")
+    type: Annotated[str, AfterValidator(_evidence_type)] = Field(
+        description="What kind of statement: test-result, or the URI of another predicate type."
+    )
     name: Slug = Field(description="The evidence's name: its folder below evidence/MODEL/VERSION/.")
+    signed_by: Slug | None = Field(
+        default=None,
+        description="A role, a person, or owners: only statements that one of them signed count.",
+    )
     max_age: Duration | None = Field(default=None, description="How old it may be at most: 30d.")
     enforce: Enforce = "refuse"
+
+
+class Requirement(_Part):
+    """So many people of a role."""
+
+    count: Count = Field(description="How many different people.")
+    from_: Slug = Field(description="A role or a person; in a gate also owners, the owners of the model.")
+
+
+class ApprovalRule(Requirement):
+    """So many people who approved, none of whom made the change."""
+
+    enforce: Enforce = "refuse"
+
+
+class WindowRule(_Part):
+    """A time at which the gate is shut, or one of those at which it is open."""
+
+    deny: str | None = Field(
+        default=None, description="When nothing passes: Fri 16:00 - Mon 08:00, Sat-Sun, 2026-12-20 - 2027-01-06."
+    )
+    allow: str | None = Field(default=None, description="When something passes, and at no other time.")
+    timezone: str = Field(default="UTC", description="Whose clock it is: Europe/Berlin.")
+
+    @model_validator(mode="after")
+    def _read(self) -> WindowRule:
+        _ = self.window
+        return self
+
+    @cached_property
+    def window(self) -> Window:
+        """The window that is written here."""
+        from gitstage.windows import window
+
+        return window(deny=self.deny, allow=self.allow, timezone=self.timezone)
 
 
 class Gate(_Part):
@@ -252,11 +356,27 @@ class Gate(_Part):
     evidence: Annotated[tuple[EvidenceRule, ...], Field(strict=False)] = Field(
         default=(), description="What has to have been tested."
     )
+    approvals: Annotated[tuple[ApprovalRule, ...], Field(strict=False), AfterValidator(_at_most(MAX_REQUIREMENTS))] = (
+        Field(default=(), description="Who has to have approved, each requirement met by different people.")
+    )
+    windows: Annotated[tuple[WindowRule, ...], Field(strict=False), AfterValidator(_at_most(MAX_WINDOWS))] = Field(
+        default=(), description="When something may take effect."
+    )
+    signed_commits: bool = Field(
+        default=False, description="Whether the commits that bring the change have to be signed by people of this file."
+    )
 
     @model_validator(mode="after")
     def _asks_something(self) -> Gate:
-        if self.soak is None and not self.metrics and not self.evidence:
-            raise Unfit("the gate asks nothing", "give it soak, metrics or evidence")
+        if not (
+            self.soak is not None
+            or self.metrics
+            or self.evidence
+            or self.approvals
+            or self.windows
+            or self.signed_commits
+        ):
+            raise Unfit("the gate asks nothing", "give it soak, metrics, evidence, approvals or windows")
         return self
 
 
@@ -275,7 +395,11 @@ class Person(_Part):
     github: Name | None = Field(default=None, description="Account on GitHub.")
     gitlab: Name | None = Field(default=None, description="Account on GitLab.")
     emails: Texts = Field(default=(), description="Mail addresses.")
-    keys: Texts = Field(default=(), description="Public keys as in an authorized_keys file: ssh-ed25519 AAAA….")
+    keys: Keys = Field(
+        default=(),
+        description="Public keys as ssh-keygen prints them, ssh-ed25519 AAAA…; in front may stand "
+        'valid-after="20260101",valid-before="20270101" (UTC).',
+    )
 
 
 class _File(_Part):
@@ -303,6 +427,12 @@ class _File(_Part):
         tuple[Annotated[str, AfterValidator(_path_pattern)], ...], Field(strict=False), AfterValidator(distinct)
     ] = Field(
         default=(), description="Paths from the repository's root, as in .gitignore, that are guarded like this file."
+    )
+    governance: Annotated[tuple[Requirement, ...], Field(strict=False), AfterValidator(_at_most(MAX_REQUIREMENTS))] = (
+        Field(default=(), description="Approvals that a change of this file or of a protected path needs.")
+    )
+    taggers: Names = Field(
+        default=(), description="Roles or people: a promotion's tag counts only if one of them signed it."
     )
     versions: Literal["semver", "integer"] = Field(default="semver", description="How versions are written.")
     tag_versions: bool = Field(default=True, description="Whether a registered version gets a tag, MODEL/vVERSION.")
@@ -343,6 +473,8 @@ class Policy:
     adopt_until: date | None
     tag_prefix: str
     protected: tuple[str, ...]
+    governance: tuple[Requirement, ...] = ()
+    taggers: tuple[str, ...] = ()
     integer_versions: bool
     tag_versions: bool
     ledger_ref: str
@@ -367,8 +499,23 @@ class Policy:
     def owners_of(self, model: str) -> tuple[str, ...]:
         """The people who own `model`: of the most specific pattern that names owners; none where none does."""
         owners = next((rule.owners for rule in self._rules_for(model) if rule.owners is not None), ())
-        people = dict.fromkeys(person for owner in owners for person in self.roles.get(owner, (owner,)))
-        return tuple(people)
+        return self._expanded(owners)
+
+    def people_named(self, *names: str, model: str | None = None) -> tuple[str, ...]:
+        """The people whom names of roles and people stand for; `owners` are the owners of `model`."""
+        if model is not None and OWNERS in names:
+            own = self.owners_of(model)
+            return self._expanded([other for name in names for other in (own if name == OWNERS else (name,))])
+        return self._expanded(names)
+
+    def _expanded(self, names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(person for name in names for person in self.roles.get(name, (name,))))
+
+    @cached_property
+    def keys(self) -> Mapping[str, tuple[str, PublicKey]]:
+        """Whose each public key is: by its type and base64, the person and the key with the time that it is valid."""
+        found = ((name, read_key(text)) for name, person in self.people.items() for text in person.keys)
+        return {key.key: (name, key) for name, key in found}
 
     def is_protected(self, path: str) -> bool:
         """Whether a path, from the repository's root, is one of those that are guarded like gitstage.yaml itself."""
@@ -424,6 +571,8 @@ def _policy(file: _File, data: bytes) -> Policy:
         adopt_until=file.adopt_until,
         tag_prefix=file.tag_prefix,
         protected=file.protected,
+        governance=file.governance,
+        taggers=file.taggers,
         integer_versions=file.versions == "integer",
         tag_versions=file.tag_versions,
         ledger_ref=file.ledger or f"refs/gitstage/{file.id}",
@@ -453,6 +602,7 @@ def _contradictions(document: Mapping[str, object], data: bytes) -> Iterator[Pro
         _stage_contradictions(_mapping(document.get("stages"))),
         _ties(_mapping(document.get("models"))),
         _people_contradictions(_mapping(document.get("people")), _mapping(document.get("roles"))),
+        _never_met(document),
         _ledger_contradictions(document),
     )
     found = list(islice(contradictions, canonical.MAX_PROBLEMS))
@@ -474,17 +624,33 @@ def _texts(value: object) -> Iterator[tuple[int, str]]:
     return ((number, item) for number, item in enumerate(items) if isinstance(item, str))
 
 
+def _mappings(value: object) -> Iterator[tuple[int, Mapping[str, object]]]:
+    items: list[object] = value if isinstance(value, list) else []
+    return ((number, item) for number, item in enumerate(items) if isinstance(item, dict))
+
+
 def _undefined(document: Mapping[str, object]) -> Contradictions:
     """Names that are used and defined nowhere."""
     stages, gates, people, roles = (_mapping(document.get(key)) for key in ("stages", "gates", "people", "roles"))
-    sources, owners = dict.fromkeys([*SOURCES, *stages]), {**people, **roles}
+    sources, known = dict.fromkeys([*SOURCES, *stages]), {**people, **roles}
+    or_owners = {**known, OWNERS: None}
     for name, stage in stages.items():
         yield from _unknown(("stages", name, "from"), _mapping(stage).get("from"), sources, "stage")
         yield from _unknown(("stages", name, "gates"), _mapping(stage).get("gates"), gates, "gate")
-    for pattern, rule in _mapping(document.get("models")).items():
+        for key in ("rollback", "waivers"):
+            by = _mapping(_mapping(stage).get(key)).get("by")
+            yield from _unknown(("stages", name, key, "by"), by, or_owners, "role or person")
+    for name, gate in gates.items():
+        for key, who in (("approvals", "from"), ("evidence", "signed-by")):
+            for number, rule in _mappings(_mapping(gate).get(key)):
+                yield from _unknown_one(("gates", name, key, number, who), rule.get(who), or_owners)
+    for number, rule in _mappings(document.get("governance")):
+        yield from _unknown_one(("governance", number, "from"), rule.get("from"), known)
+    yield from _unknown(("taggers",), document.get("taggers"), known, "role or person")
+    for pattern, model in _mapping(document.get("models")).items():
         where: Location = ("models", pattern)
-        yield from _unknown((*where, "owners"), _mapping(rule).get("owners"), owners, "role or person")
-        for stage, names in _mapping(_mapping(rule).get("gates")).items():
+        yield from _unknown((*where, "owners"), _mapping(model).get("owners"), known, "role or person")
+        for stage, names in _mapping(_mapping(model).get("gates")).items():
             if stage not in stages:
                 yield (*where, "gates", stage), f"there is no stage {stage!r}{validation.near_miss(stage, stages)}"
             yield from _unknown((*where, "gates", stage), names, gates, "gate")
@@ -496,6 +662,37 @@ def _unknown(where: Location, names: object, known: Mapping[str, object], what: 
     for number, name in _texts(names):
         if name not in known:
             yield (*where, number), f"there is no {what} {name!r}{validation.near_miss(name, known)}"
+
+
+def _unknown_one(where: Location, name: object, known: Mapping[str, object]) -> Contradictions:
+    if isinstance(name, str) and name not in known:
+        yield where, f"there is no role or person {name!r}{validation.near_miss(name, known)}"
+
+
+def _never_met(document: Mapping[str, object]) -> Contradictions:
+    """Requirements that all the people there are could not meet: what asks for them would never pass."""
+    places: list[tuple[Location, object]] = [(("governance",), document.get("governance"))]
+    for name, gate in _mapping(document.get("gates")).items():
+        places.append((("gates", name, "approvals"), _mapping(gate).get("approvals")))
+    people, roles = _mapping(document.get("people")), _mapping(document.get("roles"))
+    for where, needs in places:
+        asked = [_asked(rule, people, roles) for _, rule in islice(_mappings(needs), MAX_REQUIREMENTS)]
+        known = [one for one in asked if one is not None]
+        met = matched(known, frozenset(person for _, some_ in known for person in some_))
+        if any(len(found) < count for found, (count, _) in zip(met, known, strict=True)):
+            yield where, "asks for more different people than there are"
+
+
+def _asked(
+    rule: Mapping[str, object], people: Mapping[str, object], roles: Mapping[str, object]
+) -> tuple[int, frozenset[str]] | None:
+    """How many of whom a requirement asks for; None where that depends on a model, or is not right."""
+    count, name = rule.get("count"), rule.get("from")
+    if type(count) is not int or not 0 < count <= MAX_COUNT or not isinstance(name, str):
+        return None
+    if name in roles:
+        return count, frozenset(person for _, person in _texts(roles[name]))
+    return (count, frozenset({name})) if name in people else None
 
 
 def _stage_contradictions(stages: Mapping[str, object]) -> Contradictions:
@@ -554,7 +751,10 @@ def _accounts(person: Mapping[str, object]) -> Iterator[tuple[Location, str, str
     for number, address in _texts(person.get("emails")):
         yield ("emails", number), "email", address.lower()
     for number, key in _texts(person.get("keys")):
-        yield ("keys", number), "key", " ".join(key.split()[:2])
+        try:
+            yield ("keys", number), "key", read_key(key).key
+        except Unfit:
+            continue  # said where it is read
 
 
 def _ledger_contradictions(document: Mapping[str, object]) -> Contradictions:

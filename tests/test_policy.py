@@ -16,15 +16,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitstage.canonical import MAX_PROBLEMS, DocumentError, Problem, parse
+from gitstage.evidence import SHORT_NAMES
 from gitstage.policy import (
+    Alone,
+    ApprovalRule,
     EvidenceRule,
     Gate,
     MetricRule,
     ModelRule,
     Person,
     Policy,
+    Requirement,
     Stage,
     Tolerance,
+    WindowRule,
     policy_schema,
     read_policy,
 )
@@ -34,7 +39,17 @@ ID = "4f6c1c1e-8a39-4a0e-9d7e-2f1b7c0a5f11"
 HEAD = f"apiVersion: gitstage/v1\nkind: Registry\nid: {ID}\n"
 LEAST = f"{HEAD}stages:\n  staging:\n    from: [registered]\n"
 
-STANDARD = Gate(soak=timedelta(days=1, hours=12))
+ALICE = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICvYBsl/DgCvGh/DMo+nY6kmlyPI24+sT5OvcdsYbW6Q"
+BOT = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO1FKdw2toX/XCf5bzwZ6svKIY6UAMzcKknUV0tzzZ6N"
+STANDARD = Gate(
+    soak=timedelta(days=1, hours=12),
+    signed_commits=True,
+    approvals=(ApprovalRule(count=1, from_="owners"), ApprovalRule(count=2, from_="platform", enforce="warn")),
+    windows=(
+        WindowRule(deny="Fri 16:00 - Mon 08:00", timezone="Europe/Berlin"),
+        WindowRule(allow="2026-01-01 - 2027-12-31"),
+    ),
+)
 FRAUD = Gate(
     metrics=(
         MetricRule(name="auc", min=0.9, max_drop=Tolerance(0.002)),
@@ -42,7 +57,10 @@ FRAUD = Gate(
             name="latency_p99_ms", max=20, max_rise=Tolerance(2.5, percent=True), evidence="load-test", enforce="warn"
         ),
     ),
-    evidence=(EvidenceRule(type="test-result", name="shadow-traffic", max_age=timedelta(days=30)),),
+    evidence=(
+        EvidenceRule(type="test-result", name="shadow-traffic", signed_by="evaluators", max_age=timedelta(days=30)),
+        EvidenceRule(type="https://slsa.dev/provenance/v1", name="build", signed_by="owners"),
+    ),
 )
 
 
@@ -67,13 +85,20 @@ def test_a_policy_is_what_its_file_says() -> None:
         adopt_until=date(2026, 12, 23),
         tag_prefix="eu/",
         protected=(".github/**", "CODEOWNERS"),
+        governance=(Requirement(count=1, from_="platform"),),
+        taggers=("eval-bot",),
         integer_versions=False,
         tag_versions=False,
         ledger_ref="refs/heads/gitstage-ledger",
         stages={
             "staging": Stage(from_=("registered", "archived"), keep=timedelta(hours=72)),
             "canary-eu": Stage(from_=("staging",), retired=True),
-            "production": Stage(from_=("staging", "canary-eu"), gates=("standard",)),
+            "production": Stage(
+                from_=("staging", "canary-eu"),
+                gates=("standard",),
+                rollback=Alone(by=("owners", "platform"), settle=timedelta(hours=72)),
+                waivers=Alone(by=("owners",)),
+            ),
         },
         gates={"standard": STANDARD, "fraud": FRAUD},
         models={
@@ -84,11 +109,12 @@ def test_a_policy_is_what_its_file_says() -> None:
             "toys/robot": ModelRule(owners=("alice",)),
         },
         people={
-            "alice": Person(github="alice-acme", emails=("alice@acme.dev",), keys=("ssh-ed25519 AAAA",)),
+            "alice": Person(github="alice-acme", emails=("alice@acme.dev",), keys=(f"{ALICE} alice@laptop",)),
             "bob": Person(gitlab="bob-acme"),
             "carol": Person(),
+            "eval-bot": Person(keys=(f'valid-after="20260101",valid-before="202612312359Z" {BOT}',)),
         },
-        roles={"platform": ("alice", "bob"), "risk": ("alice",), "nobody": ()},
+        roles={"platform": ("alice", "bob"), "risk": ("alice",), "evaluators": ("eval-bot",), "nobody": ()},
         digest=hashlib.sha256(GOLDEN).hexdigest(),
         data=GOLDEN,
     )
@@ -141,7 +167,7 @@ def test_integer_versions_are_asked_for() -> None:
 
 def test_a_line_is_known() -> None:
     found = read_policy(GOLDEN)
-    assert (found.line_of("stages", "production"), found.line_of("gates", "fraud", "metrics", 1, "max")) == (20, 29)
+    assert (found.line_of("stages", "production"), found.line_of("gates", "fraud", "metrics", 1, "max")) == (22, 38)
     assert found.line_of("nowhere") == 2
 
 
@@ -206,6 +232,24 @@ def test_protected_paths_are_known(path: str, protected: bool) -> None:
     assert read_policy(GOLDEN).is_protected(path) is protected
 
 
+# People
+
+
+def test_names_of_roles_stand_for_people_and_owners_for_those_of_the_model() -> None:
+    found = read_policy(GOLDEN)
+    assert found.people_named("owners", "evaluators", "alice", model="risk/fraud") == ("alice", "carol", "eval-bot")
+    assert found.people_named("platform", "bob") == ("alice", "bob")
+    assert found.people_named("owners", model="toys/car") == ()
+
+
+def test_a_key_belongs_to_somebody() -> None:
+    found = read_policy(GOLDEN)
+    assert {key: (name, known.key) for key, (name, known) in found.keys.items()} == {
+        ALICE: ("alice", ALICE),
+        BOT: ("eval-bot", BOT),
+    }
+
+
 # Tolerances
 
 
@@ -228,6 +272,7 @@ def test_a_tolerance_is_an_amount_or_a_part_of_the_incumbent_s_value(
 
 # What is refused
 
+TYPES = f"write {', '.join(sorted(SHORT_NAMES.values()))}, or the URI of a predicate type"
 NO_SLUG = "is not made of ASCII letters, digits, '.', '_' and '-', beginning and ending with a letter or digit"
 STAGES = "stages:\n  staging:\n    from: [registered]\n"
 
@@ -257,7 +302,7 @@ STAGES = "stages:\n  staging:\n    from: [registered]\n"
         # keys of later issues
         *(
             (LEAST + f"{key}: [x]\n", Problem(f"unknown key '{key}'", 7))
-            for key in ("governance", "approvals", "windows", "rollback", "signed-commits")
+            for key in ("approvals", "windows", "rollback", "signed-commits")
         ),
         # dates
         *(
@@ -399,9 +444,16 @@ STAGES = "stages:\n  staging:\n    from: [registered]\n"
         # gates
         (
             LEAST + "gates:\n  a: {}\n",
-            Problem("gates.a: the gate asks nothing", 8, "give it soak, metrics or evidence"),
+            Problem("gates.a: the gate asks nothing", 8, "give it soak, metrics, evidence, approvals or windows"),
         ),
-        (LEAST + "gates:\n  a: {soak: 24h, approvals: [x]}\n", Problem("in gates.a: unknown key 'approvals'", 8)),
+        (
+            LEAST + "gates:\n  a: {signed-commits: false}\n",
+            Problem("gates.a: the gate asks nothing", 8, "give it soak, metrics, evidence, approvals or windows"),
+        ),
+        (
+            LEAST + "gates:\n  a: {soak: 24h, approvals: [x]}\n",
+            Problem("gates.a.approvals[0]: must be a mapping of keys to values, not 'x'", 8),
+        ),
         (
             LEAST + "gates:\n  a: {sok: 24h, soak: 1h}\n",
             Problem("in gates.a: unknown key 'sok'; did you mean 'soak'?", 8),
@@ -450,7 +502,9 @@ STAGES = "stages:\n  staging:\n    from: [registered]\n"
         (
             LEAST + "gates:\n  a:\n    evidence:\n    - {type: test-reslt, name: x}\n",
             Problem(
-                "gates.a.evidence[0].type: must be 'test-result', not 'test-reslt'; did you mean 'test-result'?", 10
+                "gates.a.evidence[0].type: 'test-reslt' is no kind of statement; did you mean 'test-result'?",
+                10,
+                TYPES,
             ),
         ),
         (
@@ -499,8 +553,104 @@ STAGES = "stages:\n  staging:\n    from: [registered]\n"
             Problem("people.b.emails[1]: 'a' has it too: people are counted, and this would count twice", 9),
         ),
         (
-            LEAST + "people:\n  a: {keys: [ssh-ed25519 AAAA a@laptop]}\n  b: {keys: [ssh-ed25519  AAAA b@laptop]}\n",
+            LEAST
+            + f"people:\n  a: {{keys: [{ALICE} a@laptop]}}\n  b: {{keys: ['{ALICE.replace(' ', '  ')} b@laptop']}}\n",
             Problem("people.b.keys[0]: 'a' has it too: people are counted, and this would count twice", 9),
+        ),
+        (
+            LEAST + "people:\n  a: {keys: [ssh-ed25519 AAAA]}\n",
+            Problem("people.a.keys[0]: this is no ssh-ed25519 key: its base64 says something else", 8),
+        ),
+        (
+            LEAST + f"people:\n  a: {{keys: ['{ALICE} one', '{ALICE} one']}}\n",
+            Problem(f"people.a.keys: '{ALICE} one' is there twice", 8),
+        ),
+        # who may do what
+        *(
+            (f"{LEAST}{text}people: {{alice: {{}}, bob: {{}}}}\nroles: {{ops: [alice, bob]}}\n", problem)
+            for text, problem in (
+                (
+                    "gates:\n  a: {approvals: [{count: 1, from: opps}]}\n",
+                    Problem("gates.a.approvals[0].from: there is no role or person 'opps'; did you mean 'ops'?", 8),
+                ),
+                (
+                    "gates:\n  a: {approvals: [{count: 0, from: ops}]}\n",
+                    Problem("gates.a.approvals[0].count: must be from 1 to 20, not 0", 8),
+                ),
+                (
+                    "gates:\n  a: {approvals: [{count: two, from: ops}]}\n",
+                    Problem("gates.a.approvals[0].count: must be a whole number, not 'two'", 8),
+                ),
+                (
+                    "gates:\n  a: {approvals: [{count: 1}]}\n",
+                    Problem("in gates.a.approvals[0]: the key 'from' is missing", 8),
+                ),
+                (
+                    "gates:\n  a: {approvals: [{count: 1, from: ops, of: ops}]}\n",
+                    Problem("in gates.a.approvals[0]: unknown key 'of'", 8),
+                ),
+                (
+                    f"gates:\n  a: {{approvals: [{', '.join(['{count: 1, from: owners}'] * 11)}]}}\n",
+                    Problem("gates.a.approvals: has 11 items; at most 10 are read", 8),
+                ),
+                (
+                    "gates:\n  a: {approvals: [{count: 3, from: ops}]}\n",
+                    Problem("gates.a.approvals: asks for more different people than there are", 8),
+                ),
+                (
+                    "gates:\n  a: {approvals: [{count: 1, from: alice}, {count: 2, from: ops}]}\n",
+                    Problem("gates.a.approvals: asks for more different people than there are", 8),
+                ),
+                (
+                    "gates:\n  a: {evidence: [{type: test-result, name: x, signed-by: evaluators}]}\n",
+                    Problem("gates.a.evidence[0].signed-by: there is no role or person 'evaluators'", 8),
+                ),
+                (
+                    "governance: [{count: 1, from: owners}]\n",
+                    Problem("governance[0].from: there is no role or person 'owners'", 7),
+                ),
+                (
+                    "governance: [{count: 1, from: ops, enforce: warn}]\n",
+                    Problem("in governance[0]: unknown key 'enforce'", 7),
+                ),
+                (
+                    "governance: [{count: 3, from: ops}]\n",
+                    Problem("governance: asks for more different people than there are", 7),
+                ),
+                *(
+                    (f"gates:\n  a: {{windows: [{rule}]}}\n", Problem(f"gates.a.windows{said}", 8, hint))
+                    for rule, said, hint in (
+                        ("{}", "[0]: a window is either one or the other", "write deny: or allow:, and not both"),
+                        (
+                            "{deny: Fri-Sun, timezone: Europe/Berln}",
+                            "[0]: 'Europe/Berln' is no time zone; did you mean 'Europe/Berlin'?",
+                            "names are those of the IANA database: Europe/Berlin, UTC",
+                        ),
+                        ("{deny: friday}", "[0]: 'friday' is no day", "write: Fri"),
+                        ("{deny: 3}", "[0].deny: must be text, not the number 3", "quote it"),
+                        (", ".join(["{deny: Fri}"] * 51), ": has 51 items; at most 50 are read", None),
+                    )
+                ),
+                ("taggers: [zed]\n", Problem("taggers[0]: there is no role or person 'zed'", 7)),
+                (
+                    "  production: {from: [staging], rollback: {by: [oncall]}}\n",
+                    Problem("stages.production.rollback.by[0]: there is no role or person 'oncall'", 7),
+                ),
+                (
+                    "  production: {from: [staging], rollback: {}}\n",
+                    Problem("in stages.production.rollback: the key 'by' is missing", 7),
+                ),
+                (
+                    "  production: {from: [staging], waivers: {by: []}}\n",
+                    Problem("stages.production.waivers.by: must not be empty", 7),
+                ),
+                (
+                    "  production: {from: [staging], waivers: {by: [ops], settle: soon}}\n",
+                    Problem(
+                        "stages.production.waivers.settle: 'soon' is no length of time such as 72h, 30d or 1d12h", 7
+                    ),
+                ),
+            )
         ),
         (LEAST + "people:\n  a b: {}\n", Problem(f"people.a b: 'a b' {NO_SLUG}", 8)),
     ],
@@ -649,11 +799,12 @@ def test_the_schema_takes_the_golden_policy_and_explains_every_key() -> None:
     "change",
     [
         {"stages": {}},
-        {"governance": []},
+        {"windows": []},
+        {"governance": [{"count": 0, "from": "x"}], "people": {"x": {}}},
         {"adopt_until": "2026-01-01"},
         {"gates": {"a": {"soak": "soon"}}},
         {"gates": {"a": {"metrics": [{"name": "x", "max-drop": "2 percent"}]}}},
-        {"gates": {"a": {"evidence": [{"type": "other", "name": "x"}]}}},
+        {"gates": {"a": {"evidence": [{"type": 3, "name": "x"}]}}},
         {"id": "x"},
         {"kind": "Other"},
     ],

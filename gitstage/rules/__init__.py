@@ -19,6 +19,7 @@ from gitstage.rules import (
     soak,
     stage_order,
     version_immutable,
+    windows,
 )
 from gitstage.rules.cases import Answers, GateRule, PolicyCase, RecordsCase, SlotCase
 
@@ -88,6 +89,7 @@ ALL: tuple[Rule, ...] = (
     Rule(id="soak", summary="a version stays in the stage before for a while", gate=soak.gate),
     Rule(id="metrics", summary="metrics lie within their bounds and near the incumbent's", gate=metrics.gate),
     Rule(id="evidence", summary="what was tested is written down and passed", gate=evidence.gate),
+    Rule(id="windows", summary="something takes effect only when people are there", gate=windows.gate),
 )
 
 JUDGED_ELSEWHERE = {
