@@ -21,6 +21,10 @@ class NoSuchThing(GitstageError):
     """A model, version, stage or moment that was asked for is not there."""
 
 
+class CannotVerify(GitstageError):
+    """Whether a signature is good cannot be found out here. Whatever needed to know refuses."""
+
+
 class Refused(GitstageError):
     """A command that was asked to change something may not (exit code 1); nothing was changed."""
 

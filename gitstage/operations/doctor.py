@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitstage.errors import GitstageError
+from gitstage.errors import CannotVerify, GitstageError
 from gitstage.git import NotARepository
 from gitstage.layout import ATTRIBUTES
 from gitstage.operations.registries import Registry, open_registry
@@ -30,12 +30,13 @@ class Check:
 
 
 def run(directory: str = ".", folder: str | None = None) -> tuple[Check, ...]:
-    """Looks at git, the repository, the registry, its policy, its ledger and its tags."""
+    """Looks at git, ssh-keygen, the repository, the registry, its policy, its ledger and its tags."""
     return tuple(_checks(directory, folder))
 
 
 def _checks(directory: str, folder: str | None) -> Iterator[Check]:
     yield _git()
+    yield _signatures()
     try:
         registry = open_registry(directory, folder=folder)
     except GitstageError as error:
@@ -61,6 +62,16 @@ def _git() -> Check:
         found=said,
         hint=None if version >= FLOOR else f"gitstage needs git {FLOOR[0]}.{FLOOR[1]} or newer",
     )
+
+
+def _signatures() -> Check:
+    from gitstage.signatures.verifying import prove
+
+    try:
+        return Check(name="signatures", well=True, found=f"verified by {prove()}")
+    except CannotVerify as error:
+        # Only a policy that asks for signatures needs it, and says so itself.
+        return Check(name="signatures", well=False, found=error.message, hint=error.hint, optional=True)
 
 
 def _history(registry: Registry) -> Check:

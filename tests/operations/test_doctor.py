@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ def checks(path: Path, folder: str | None = None) -> dict[str, Check]:
 
 def test_a_healthy_registry_is_well(served: Story) -> None:
     found = checks(served.path)
-    assert list(found) == ["git", "registry", "history", "identity", "attributes", "ledger"]
+    assert list(found) == ["git", "signatures", "registry", "history", "identity", "attributes", "ledger"]
     assert [name for name, check in found.items() if not check.well] == ["identity"]
     assert found["identity"].optional
     served.git("config", "user.name", "Ada")
@@ -24,9 +26,29 @@ def test_a_healthy_registry_is_well(served: Story) -> None:
     assert checks(served.path)["identity"].found == "Ada <ada@example.com>"
 
 
+def test_without_ssh_keygen_signatures_cannot_be_verified(
+    served: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert checks(served.path)["signatures"] == Check(
+        name="signatures", well=True, found=f"verified by {shutil.which('ssh-keygen')}"
+    )
+    program = tmp_path / "bin" / "ssh-keygen"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    assert checks(served.path)["signatures"] == Check(
+        name="signatures",
+        well=False,
+        found=f"{program} cannot verify signatures: it is older than OpenSSH 8.2, or broken",
+        hint="install OpenSSH 8.2 or newer (Debian: apt-get install openssh-client)",
+        optional=True,
+    )
+
+
 def test_outside_of_a_repository_it_says_so(tmp_path: Path) -> None:
     found = checks(tmp_path)
-    assert list(found) == ["git", "repository"]
+    assert list(found) == ["git", "signatures", "repository"]
     assert not found["repository"].well
     assert found["repository"].hint is not None
 
@@ -35,7 +57,7 @@ def test_without_a_registry_it_says_so(tmp_path: Path) -> None:
     box = Sandbox.made(tmp_path / "work")
     box.commit("code", {"a": "b"})
     found = checks(box.path)
-    assert (list(found), found["registry"].well) == (["git", "registry"], False)
+    assert (list(found), found["registry"].well) == (["git", "signatures", "registry"], False)
     assert "gitstage init" in str(found["registry"].hint)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 from inline_snapshot import snapshot
 
 from tests.cli.shell import Shell
@@ -7,8 +9,10 @@ from tests.cli.shell import Shell
 
 def test_a_registry_that_is_well(gs: Shell) -> None:
     gs.patch.setattr("gitstage.operations.doctor.FLOOR", (2, 0))
-    assert gs("doctor").replace(gs.story.git("--version"), "git version 2.x") == snapshot("""\
+    said = gs("doctor").replace(gs.story.git("--version"), "git version 2.x")
+    assert said.replace(str(shutil.which("ssh-keygen")), "/usr/bin/ssh-keygen") == snapshot("""\
 ✓ git         git version 2.x
+✓ signatures  verified by /usr/bin/ssh-keygen
 ✓ registry    the root, id <id>
 ✓ history     complete
 – identity    git does not know who you are
