@@ -11,6 +11,7 @@ from gitstage.git.errors import (
     NoSuchRevision,
     NotARepository,
     PushRefused,
+    RefLocked,
     RefMoved,
     ShallowRepository,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "NoSuchRevision",
     "NotARepository",
     "PushRefused",
+    "RefLocked",
     "RefMoved",
     "RefUpdate",
     "Repository",

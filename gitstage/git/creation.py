@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gitstage.git import remotes
 from gitstage.git.environment import Purpose
-from gitstage.git.process import NO_HOOKS, Processes
+from gitstage.git.process import Processes
 from gitstage.git.repository import Repository
 
 MIRRORED = tuple(f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags", "gitstage"))
@@ -33,8 +33,7 @@ def mirror(url: str, path: Path) -> Repository:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".clone.") as temporary:
             place = Path(temporary, "git")
-            words = ("clone", "--bare", "--quiet", "--template=", "--filter=blob:none", "--end-of-options")
-            Processes().run(*words, url, str(place), options=NO_HOOKS, purpose=Purpose.TRANSPORT)
+            remotes.clone(Processes(), url, str(place))
             with suppress(OSError):  # another process was first, with the same clone
                 place.rename(path)
     repo = Repository.discover(path)

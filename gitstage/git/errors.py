@@ -27,6 +27,10 @@ class RefMoved(GitError):
     """Somebody was first: a ref is not where it was expected to be. Nothing was changed."""
 
 
+class RefLocked(RefMoved):
+    """Somebody is moving a ref, or was when they died: its lock is there. Nothing was changed."""
+
+
 class PushRefused(GitError):
     """A remote, or a hook here or there, refused a push; the message is what it said. Nothing was changed."""
 

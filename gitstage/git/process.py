@@ -34,6 +34,8 @@ For tests, which count processes, or kill this one between two of them.
 INSTALL = "install git 2.39 or newer"
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
+LOUD = re.compile(r"^(?:fatal|error): ", re.MULTILINE)
+"""With what git begins a line that says why it failed: whoever shows it says so in words of its own."""
 
 
 class Answer(NamedTuple):
@@ -45,10 +47,10 @@ class Answer(NamedTuple):
 
 
 def cleaned(said: bytes) -> str:
-    """What git or a remote said, fit for a terminal: no control characters, no passwords in addresses."""
+    """What git or a remote said, fit for a terminal: no control characters, no passwords in addresses, no `fatal:`."""
     text = CONTROL_SEQUENCE.sub("", said.decode("utf-8", "replace")).replace("\r", "\n").replace("\t", " ")
     lines = ("".join(char if char.isprintable() else "?" for char in line).rstrip() for line in text.split("\n"))
-    return CREDENTIALS.sub("", "\n".join(line for line in lines if line))
+    return LOUD.sub("", CREDENTIALS.sub("", "\n".join(line for line in lines if line)))
 
 
 @contextmanager
@@ -89,7 +91,10 @@ class Processes:
         answer = Answer(process.returncode, out, cleaned(err))
         self._watch("after", arguments)
         if answer.status not in accept:
-            raise GitError(answer.err or f"git {arguments[0]} ended with status {answer.status}")
+            from gitstage.git.failures import explained
+
+            message, hint = explained(answer.err, f"git {arguments[0]} ended with status {answer.status}")
+            raise GitError(message, hint=hint)
         return answer
 
     def keep(self, *arguments: str) -> git.Git.AutoInterrupt:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gitstage.git.environment import Purpose
-from gitstage.git.errors import GitError, NoSuchRevision, RefMoved
+from gitstage.git.errors import GitError, NoSuchRevision, RefLocked, RefMoved
 from gitstage.git.objects import FSCK, Tag, decoded, encoded, is_object_id, parsed_tag
 from gitstage.git.process import Processes
 from gitstage.git.store import ObjectStore, Reader
@@ -26,6 +26,7 @@ LOST = re.compile(
     r"|\.lock': File exists"
 )
 """What git says when a ref is not where it was expected, or somebody is moving it at this moment."""
+LOCKED = re.compile(r"\.lock': File exists")
 
 
 @dataclass(frozen=True)
@@ -144,8 +145,11 @@ def transact(processes: Processes, updates: Iterable[RefUpdate], reason: str) ->
     if answer.status == 0 and b"commit: ok" in answer.out.splitlines():
         return
     said = answer.err or "git update-ref did not say that it is done"
+    if LOCKED.search(said):
+        raise RefLocked(said.splitlines()[0], hint="where no other git is running, remove that .lock file")
     if LOST.search(said):
-        raise RefMoved(
-            said, hint="run the command again; where it says that a .lock file exists and no git is running, remove it"
-        )
-    raise GitError(said)
+        raise RefMoved(said, hint="run the command again")
+    from gitstage.git.failures import explained
+
+    message, hint = explained(said, said)
+    raise GitError(message, hint=hint)

@@ -61,7 +61,7 @@ def fetch(
     missing = NO_REMOTE_REF.search(answer.err)
     if missing:
         raise NoSuchRevision(f"{remote} has no {missing[1]}")
-    raise GitError(_said(answer, f"git could not fetch from {remote}"))
+    raise _failed(answer, f"git could not fetch from {remote}", remote)
 
 
 def listed(processes: Processes, remote: str, patterns: Sequence[str]) -> dict[str, str]:
@@ -70,7 +70,9 @@ def listed(processes: Processes, remote: str, patterns: Sequence[str]) -> dict[s
     Of a tag it is the object behind it.
     """
     words = ("ls-remote", "--quiet", "--end-of-options", remote, *patterns)
-    answer = processes.run(*words, purpose=Purpose.TRANSPORT)
+    answer = processes.run(*words, purpose=Purpose.TRANSPORT, accept=(0, 1, 128))
+    if answer.status != 0:
+        raise _failed(answer, f"git could not ask {remote}", remote)
     rows = (line.split("\t") for line in answer.out.decode("utf-8", "surrogateescape").splitlines())
     # What is behind a tag comes right after it.
     return {name.removesuffix("^{}"): oid for oid, name in rows}
@@ -78,7 +80,7 @@ def listed(processes: Processes, remote: str, patterns: Sequence[str]) -> dict[s
 
 def fetch_objects(processes: Processes, remote: str, oids: Sequence[str]) -> None:
     """Bring objects that a partial clone lacks, in one request, as git itself asks for them."""
-    processes.run(
+    answer = processes.run(
         *FETCH,
         "--no-prune",
         "--filter=blob:none",
@@ -88,7 +90,18 @@ def fetch_objects(processes: Processes, remote: str, oids: Sequence[str]) -> Non
         options=(*NO_HOOKS, "-c", "fetch.negotiationAlgorithm=noop"),
         stdin="".join(f"{oid}\n" for oid in oids).encode(),
         purpose=Purpose.TRANSPORT,
+        accept=(0, 1, 128),
     )
+    if answer.status != 0:
+        raise _failed(answer, f"git could not fetch objects from {remote}", remote)
+
+
+def clone(processes: Processes, url: str, place: str) -> None:
+    """A bare partial clone of `url` in a folder that is not there yet. Raises GitError where it cannot be had."""
+    words = ("clone", "--bare", "--quiet", "--template=", "--filter=blob:none", "--end-of-options", url, place)
+    answer = processes.run(*words, options=NO_HOOKS, purpose=Purpose.TRANSPORT, accept=(0, 1, 128))
+    if answer.status != 0:
+        raise _failed(answer, f"git could not clone {url}", url)
 
 
 def push(processes: Processes, remote: str, updates: Mapping[str, str]) -> None:
@@ -104,13 +117,13 @@ def push(processes: Processes, remote: str, updates: Mapping[str, str]) -> None:
     if answer.status == 0:
         return
     rejected = [line for line in answer.out.decode("utf-8", "replace").splitlines() if line.startswith("!\t")]
-    said = _said(answer, f"{remote} did not take what was pushed")
     reasons = [line.rpartition("\t")[2] for line in rejected]
+    failed = _failed(answer, f"{remote} did not take what was pushed", remote, *dict.fromkeys(reasons))
     if any(_is_race(reason, answer) for reason in reasons):
-        raise RefMoved(said, hint="fetch, and run the command again")
+        raise RefMoved(failed.message, hint="fetch, and run the command again")
     if rejected or answer.status == 1:
-        raise PushRefused(said)
-    raise GitError(said)
+        raise PushRefused(failed.message, hint=failed.hint)
+    raise failed
 
 
 def _is_race(reason: str, answer: Answer) -> bool:
@@ -121,7 +134,12 @@ def _is_race(reason: str, answer: Answer) -> bool:
     return IN_TRANSACTION.search(reason) is not None and LOST.search(answer.err) is not None
 
 
-def _said(answer: Answer, otherwise: str) -> str:
-    """What git and the remote said, without git's own advice."""
-    lines = [line for line in answer.err.splitlines() if not line.startswith("hint:")]
-    return "\n".join(lines) or otherwise
+def _failed(answer: Answer, otherwise: str, remote: str, *reasons: str) -> GitError:
+    """What a failure of a remote is to the user: what git and the remote said, without git's own advice.
+
+    `reasons` are what git says of refs beside that.
+    """
+    from gitstage.git.failures import explained
+
+    message, hint = explained("\n".join((answer.err, *reasons)).strip("\n"), otherwise, remote=remote)
+    return GitError(message, hint=hint)

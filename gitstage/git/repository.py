@@ -150,7 +150,10 @@ class Repository:
         except GitError as error:
             raise NoSuchRevision(f"there is no revision {rev!r}: {error.message}", hint=error.hint) from error
         if header is None or header.kind != "commit":
-            raise NoSuchRevision(f"there is no revision {rev!r}")
+            raise NoSuchRevision(
+                f"there is no revision {rev!r}",
+                hint="git branch --all and git tag say what there is, git fetch brings what is new elsewhere",
+            )
         return header.oid
 
     def refs(self, *prefixes: str) -> dict[str, str]:
@@ -426,6 +429,11 @@ class Repository:
             self._identities = (self._person("GIT_AUTHOR_IDENT") if apart else committer, committer)
         return self._identities
 
+    def committer(self) -> str:
+        """Who commits here, `Name <mail>`, by git's configuration or the environment. Raises NoIdentity."""
+        _, committer = self._people()
+        return f"{committer.rpartition('>')[0]}>"
+
     def _person(self, variable: str) -> str:
         # Without useConfigOnly git makes a name up from the machine's.
         answer = self.processes.run(
@@ -468,8 +476,7 @@ def place_of(path: Path) -> Place:
     )
     lines = answer.out.decode("utf-8", "surrogateescape").split("\n")[:-1]
     if len(lines) < len(ASKED) - 1:
-        hint = "git init makes one, -C DIR names another" if "not a git repository" in answer.err else None
-        raise NotARepository(answer.err, hint=hint)
+        raise _unusable(path, answer.err)
     if len(lines) > len(ASKED):
         raise GitError(f"{str(path.absolute())!r} has a newline in its name, and git says names by line")
     bare, shallow, hash_name, git_dir, common_dir, prefix, *top = lines
@@ -479,6 +486,18 @@ def place_of(path: Path) -> Place:
         return _place_of_work_tree(Path(git_dir))
     work_tree = Path(top[0]) if top else None
     return Place(Path(git_dir), Path(common_dir), work_tree, prefix.rstrip("/"), bare == "true", shallow == "true")
+
+
+def _unusable(path: Path, said: str) -> NotARepository:
+    """Why git does not let us use what lies at a path."""
+    from gitstage.git.failures import explained
+
+    broken = next((folder for folder in (path, *path.absolute().parents) if (folder / ".git").is_dir()), None)
+    if "not a git repository (or any" in said and broken is not None:
+        hint = "is .git/HEAD whole? else make the clone again"
+        return NotARepository(f"{broken / '.git'} is no repository that git can read", hint=hint)
+    message, hint_for_it = explained(said, f"git says nothing of {path}")
+    return NotARepository(message, hint=hint_for_it)
 
 
 def _place_of_work_tree(git_dir: Path) -> Place:

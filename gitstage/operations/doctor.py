@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gitstage.errors import CannotVerify, GitstageError
-from gitstage.git import NotARepository
+from gitstage.git import NoIdentity, NotARepository
 from gitstage.layout import ATTRIBUTES
 from gitstage.operations.registries import Registry, open_registry
 
@@ -41,7 +41,7 @@ def _checks(directory: str, folder: str | None) -> Iterator[Check]:
         registry = open_registry(directory, folder=folder)
     except GitstageError as error:
         name = "repository" if isinstance(error, NotARepository) else "registry"
-        yield Check(name=name, well=False, found=error.message, hint=error.hint or "gitstage init")
+        yield Check(name=name, well=False, found=error.message, hint=error.hint)
         return
     yield Check(name="registry", well=True, found=f"{registry.folder or 'the root'}, id {registry.identity.id}")
     yield _history(registry)
@@ -85,14 +85,11 @@ def _history(registry: Registry) -> Check:
 
 
 def _identity(registry: Registry) -> Check:
-    name, mail = registry.repo.config("user.name"), registry.repo.config("user.email")
-    return Check(
-        name="identity",
-        well=bool(name and mail),
-        found=f"{name} <{mail}>" if name and mail else "git does not know who you are",
-        hint=None if name and mail else 'git config user.name "Your Name"; git config user.email you@example.com',
-        optional=True,
-    )
+    try:
+        who = registry.repo.committer()
+    except NoIdentity as error:
+        return Check(name="identity", well=False, found=error.message, hint=error.hint, optional=True)
+    return Check(name="identity", well=True, found=who, optional=True)
 
 
 def _attributes(registry: Registry) -> Check:

@@ -10,7 +10,7 @@ from time import monotonic, sleep
 from gitstage.changes import Entry, Nothing, Overlay, Snapshot, below, changes_between, joined
 from gitstage.errors import GitstageError
 from gitstage.findings import Finding, Judgement, Report, Verdict
-from gitstage.git import Checkout, GitError, LocalEdits, NoSuchRevision, RefMoved, RefUpdate, Repository
+from gitstage.git import Checkout, GitError, LocalEdits, NoSuchRevision, RefLocked, RefMoved, RefUpdate, Repository
 from gitstage.identity import Identity
 from gitstage.layout import Layout, Records, Slot, Thing
 from gitstage.ledger import Folded
@@ -22,6 +22,8 @@ from gitstage.rules.fold import Step, World, continued, current_policy, layout_o
 
 ATTEMPTS = 60
 """How often a change is planned and judged again because somebody else was first."""
+LOCKED = 5
+"""How often in a row a ref may be locked, for a second each time, until its lock is taken for a forgotten one."""
 LONGEST_PAUSE = 30.0
 """Seconds that are waited at most before another try."""
 MANY_MODELS = 100
@@ -116,37 +118,43 @@ def carry_out(
     repo = registry.repo
     if not repo.is_bare and not dry_run:
         Checkout(repo).finish()
-    tries = Tries()
-    for _ in range(ATTEMPTS):
+    tries = Tries(aside=push and registry.remote is not None)
+    while True:
         try:
             if push and registry.remote is not None:
                 bring_up_to_date(registry, models)
                 registry = registry.again()
             return _once(registry, planner, models, push=push, dry_run=dry_run, tags_itself=tags_itself)
-        except RefMoved:
-            if push and registry.remote is not None:
-                tries.again()
+        except RefMoved as error:
+            tries.again(error)
             registry = registry.again()
-    raise RefMoved(f"somebody else was first, {ATTEMPTS} times", hint="run the command again")
 
 
 class Tries:
-    """The tries of a change that is pushed while others push: between two of them it steps aside for a while.
+    """The tries of a change while others change the same: where `aside`, it steps aside for a while between two of them.
 
     Many who push at once would else fetch, judge and push at the same pace, and all but one for nothing. How long is
     chance: at first no longer than the try took that was lost, then up to twice as long each time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, aside: bool) -> None:
+        self._aside = aside
         self._lost = 0
+        self._locked = 0
         self._begun = monotonic()
 
-    def again(self) -> None:
-        """Somebody else was first: waits."""
+    def again(self, error: RefMoved) -> None:
+        """Somebody else was first: waits. Raises RefMoved where that was so too often, or a lock was forgotten."""
         from random import uniform
 
+        self._locked = self._locked + 1 if isinstance(error, RefLocked) else 0
+        if self._locked == LOCKED:
+            raise error
+        if self._lost + 1 == ATTEMPTS:
+            raise RefMoved(f"somebody else was first, {ATTEMPTS} times", hint="run the command again") from error
         took = monotonic() - self._begun
-        sleep(uniform(0, min(LONGEST_PAUSE, took * 2**self._lost)))  # noqa: S311 (chance, and no secret)
+        if self._aside:
+            sleep(uniform(0, min(LONGEST_PAUSE, took * 2**self._lost)))  # noqa: S311 (chance, and no secret)
         self._lost += 1
         self._begun = monotonic()
 

@@ -9,7 +9,7 @@ from gitstage.errors import GitstageError
 from gitstage.findings import Judgement, Verdict
 from gitstage.git import RefMoved
 from gitstage.ledger import Effect, Folded, State
-from gitstage.operations.landing import ATTEMPTS, Tries, bring_up_to_date
+from gitstage.operations.landing import Tries, bring_up_to_date
 from gitstage.operations.past import Alarm
 from gitstage.operations.registries import Registry, TrunkRewritten
 from gitstage.operations.tagging import follow, written
@@ -46,18 +46,16 @@ def run(registry: Registry, *, dry_run: bool = False, rewritten: bool = False, r
     """
     if rewritten and not (reason or "").strip():
         raise GitstageError("--rewritten needs a reason", hint="gitstage tag --rewritten --reason '…'")
-    tries = Tries()
-    for _ in range(ATTEMPTS):
+    tries = Tries(aside=registry.remote is not None)
+    while True:
         if registry.remote is not None and not dry_run:
             bring_up_to_date(registry, ())
             registry = registry.again()
         try:
             return _once(registry, dry_run=dry_run, rewritten=rewritten, reason=reason)
-        except RefMoved:
-            if registry.remote is not None:
-                tries.again()
+        except RefMoved as error:
+            tries.again(error)
             registry = registry.again()
-    raise RefMoved(f"somebody else was first, {ATTEMPTS} times", hint="run the command again")
 
 
 def _once(registry: Registry, *, dry_run: bool, rewritten: bool, reason: str | None) -> TagOutcome:

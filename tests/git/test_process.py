@@ -157,7 +157,7 @@ def test_without_git_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("said", "clean"),
     [
-        (b"fatal: no\n", "fatal: no"),
+        (b"fatal: no\nerror: nor this\n", "no\nnor this"),
         (b"remote: error: no        \x1b[K\nremote: \x1b[31mred\x1b[0m\n", "remote: error: no\nremote: red"),
         (b"Counting: 10%\rCounting: 100%\n", "Counting: 10%\nCounting: 100%"),
         (b"bell \x07 and \xe2\x80\xae bidi \xff\n", "bell ? and ? bidi \ufffd"),

@@ -17,13 +17,37 @@ def checks(path: Path, folder: str | None = None) -> dict[str, Check]:
 
 
 def test_a_healthy_registry_is_well(served: Story) -> None:
-    found = checks(served.path)
-    assert list(found) == ["git", "signatures", "registry", "history", "identity", "attributes", "ledger"]
-    assert [name for name, check in found.items() if not check.well] == ["identity"]
-    assert found["identity"].optional
+    registry = served.registry()
+    assert doctor.run(str(served.path)) == (
+        Check(name="git", well=True, found=served.git("--version")),
+        Check(name="signatures", well=True, found=f"verified by {shutil.which('ssh-keygen')}"),
+        Check(name="registry", well=True, found=f"the root, id {registry.identity.id}"),
+        Check(name="history", well=True, found="complete"),
+        Check(name="identity", well=True, found="Cleo Committer <cleo@example.com>", optional=True),
+        Check(name="attributes", well=True, found=".gitattributes is there"),
+        Check(name="ledger", well=True, found=f"judged to {str(registry.tip)[:12]}", optional=True),
+    )
+
+
+def test_who_commits_is_asked_of_git_which_looks_at_the_environment_too(
+    served: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_COMMITTER_NAME", "The Bot")
+    monkeypatch.setenv("GIT_COMMITTER_EMAIL", "bot@example.com")
+    assert checks(served.path)["identity"].found == "The Bot <bot@example.com>"
+    for name in ("AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL"):
+        monkeypatch.delenv(f"GIT_{name}")
+    unknown = checks(served.path)["identity"]
+    assert (unknown.well, unknown.optional) == (False, True)
+    assert unknown.found.startswith("git does not know who you are: ")
+    assert "git config --global user.name" in str(unknown.hint)
     served.git("config", "user.name", "Ada")
     served.git("config", "user.email", "ada@example.com")
     assert checks(served.path)["identity"].found == "Ada <ada@example.com>"
+    # Half of it is not enough: git would make no commit.
+    monkeypatch.setenv("GIT_AUTHOR_EMAIL", "")
+    served.git("config", "--unset", "user.email")
+    assert not checks(served.path)["identity"].well
 
 
 def test_without_ssh_keygen_signatures_cannot_be_verified(
@@ -49,8 +73,12 @@ def test_without_ssh_keygen_signatures_cannot_be_verified(
 def test_outside_of_a_repository_it_says_so(tmp_path: Path) -> None:
     found = checks(tmp_path)
     assert list(found) == ["git", "signatures", "repository"]
-    assert not found["repository"].well
-    assert found["repository"].hint is not None
+    assert found["repository"] == Check(
+        name="repository",
+        well=False,
+        found="there is no Git repository here, nor in a folder above",
+        hint="gitstage init makes one, -C DIR names another",
+    )
 
 
 def test_without_a_registry_it_says_so(tmp_path: Path) -> None:

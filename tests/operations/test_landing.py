@@ -9,7 +9,17 @@ import pytest
 
 from gitstage.errors import GitstageError
 from gitstage.findings import Verdict
-from gitstage.git import CannotSign, GitError, LocalEdits, NoIdentity, PushRefused, RefMoved, RefUpdate, Repository
+from gitstage.git import (
+    CannotSign,
+    GitError,
+    LocalEdits,
+    NoIdentity,
+    PushRefused,
+    RefLocked,
+    RefMoved,
+    RefUpdate,
+    Repository,
+)
 from gitstage.git.creation import create
 from gitstage.operations import init, landing, promote
 from gitstage.operations.landing import LONGEST_PAUSE, Tries
@@ -18,16 +28,18 @@ from tests.git.sandbox import executable, git
 from tests.operations.pictures import unchanged
 from tests.operations.stories import Story, Team
 
+LOST = RefMoved("somebody was first")
+
 
 def test_who_was_not_first_waits_longer_each_time_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     now, waited = [100.0], list[float]()
     monkeypatch.setattr(landing, "monotonic", lambda: now[0])
     monkeypatch.setattr(landing, "sleep", waited.append)
     monkeypatch.setattr(random, "uniform", lambda least, most: least + most)
-    tries = Tries()
+    tries = Tries(aside=True)
     for _ in range(5):
         now[0] += 3
-        tries.again()
+        tries.again(LOST)
     assert waited == [3.0, 6.0, 12.0, 24.0, LONGEST_PAUSE]
 
 
@@ -35,12 +47,52 @@ def test_how_long_is_waited_is_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     now, waited = [100.0], list[float]()
     monkeypatch.setattr(landing, "monotonic", lambda: now[0])
     monkeypatch.setattr(landing, "sleep", waited.append)
-    tries = Tries()
+    tries = Tries(aside=True)
     for _ in range(20):
         now[0] += 40
-        tries.again()
+        tries.again(LOST)
     assert len(set(waited)) > 1
     assert all(0 <= pause <= LONGEST_PAUSE for pause in waited)
+
+
+def test_in_one_repository_nobody_is_waited_for_and_the_tries_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landing, "sleep", lambda pause: pytest.fail("nobody is waited for"))
+    monkeypatch.setattr(landing, "ATTEMPTS", 4)
+    tries = Tries(aside=False)
+    for _ in range(3):
+        tries.again(LOST)
+    with pytest.raises(RefMoved, match="somebody else was first, 4 times") as caught:
+        tries.again(LOST)
+    assert caught.value.hint == "run the command again"
+
+
+def test_a_lock_that_stays_is_a_forgotten_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    locked = RefLocked("refs/heads/main.lock: File exists", hint="remove it")
+    tries = Tries(aside=False)
+    for error in (locked, locked, LOST, *[locked] * (landing.LOCKED - 1)):
+        tries.again(error)
+    with pytest.raises(RefLocked) as caught:
+        tries.again(locked)
+    assert caught.value is locked
+
+
+@pytest.mark.parametrize("what", ["promote", "tag"])
+def test_a_forgotten_lock_is_named_and_nothing_is_changed(
+    served: Story, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing, "LOCKED", 2)
+    lock = served.path / ".git" / f"{served.registry().identity.ledger_ref}.lock"
+    served.copy("models/fraud-detector/1.2.0.yaml", "production/fraud-detector.yaml")
+    served.commit("by hand")
+    lock.touch()
+    with unchanged(served.path), pytest.raises(RefLocked) as caught:
+        served.tag() if what == "tag" else served.register("other", "1.0.0")
+    assert str(lock) in caught.value.message
+    assert caught.value.hint == "where no other git is running, remove that .lock file"
+    lock.unlink()
+    assert "refs/tags/fraud-detector/production/3" in (
+        served.tag().tags if what == "tag" else served.register("other", "1.0.0").tags
+    )
 
 
 # Landing on a remote's trunk.

@@ -96,7 +96,7 @@ def test_one_change_may_touch_both(two: Sandbox) -> None:
 
 
 def test_no_repository_is_said(tmp_path: Path) -> None:
-    with pytest.raises(NotARepository, match="not a git repository"):
+    with pytest.raises(NotARepository, match="there is no Git repository here"):
         open_registry(str(tmp_path))
     with pytest.raises(NotARepository, match="is not a directory"):
         open_registry(str(tmp_path / "nowhere"))
