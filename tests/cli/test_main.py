@@ -74,10 +74,10 @@ def test_a_mistake_at_the_command_line_exits_with_2(
 def test_outside_of_a_repository_there_is_something_to_type(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["-C", str(tmp_path), "status"]) == 2
     said = capsys.readouterr()
-    assert (said.out, said.err) == (
-        "",
+    assert said.out == ""
+    assert said.err == (
         "error: there is no Git repository here, nor in a folder above\n"
-        "  try: gitstage init makes one, -C DIR names another\n",
+        "  try: gitstage init makes one, -C DIR names another\n"
     )
 
 
