@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
+
+from gitstage.values import dataclass, field
 
 FILE = 0o100644
 EXECUTABLE = 0o100755

@@ -12,12 +12,12 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import NamedTuple
 
 from gitstage.canonical import DocumentError, Problem
 from gitstage.strictjson import fail, json_object
+from gitstage.values import dataclass, replace
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 """https://github.com/in-toto/attestation/blob/main/spec/v1/envelope.md"""

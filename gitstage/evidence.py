@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -21,6 +20,7 @@ from gitstage import validation
 from gitstage.canonical import Unfit
 from gitstage.fields import Number, Part, some
 from gitstage.strictjson import json_object
+from gitstage.values import dataclass, field
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
+
+from gitstage.values import dataclass, field, replace
 
 
 class Verdict(StrEnum):

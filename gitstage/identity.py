@@ -6,10 +6,10 @@ Reading names and moments needs no pydantic and no gates; the whole policy is `g
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gitstage.errors import GitstageError
 from gitstage.layout import CONFIGURATION, Layout, stage_problem
+from gitstage.values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

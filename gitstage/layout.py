@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+
+from gitstage.values import dataclass
 
 CONFIGURATION = "gitstage.yaml"
 MODELS, ARCHIVED, EVIDENCE, HOLDS, ARTIFACTS = "models", "archived", "evidence", "holds", "artifacts"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from gitstage.errors import GitstageError
 from gitstage.findings import Finding, Judgement, Verdict
 from gitstage.layout import Records, Slot, Thing, thing_named
+from gitstage.values import dataclass, field, replace
 
 PROMOTION_SCHEMA = "gitstage/promotion/v1"
 VERSION_SCHEMA = "gitstage/version/v1"

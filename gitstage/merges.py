@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from gitstage.changes import Entry, Overlay, Snapshot, changes_between, files
+from gitstage.values import dataclass
 
 
 @dataclass(frozen=True)

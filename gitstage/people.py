@@ -8,11 +8,11 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gitstage.canonical import Unfit, shown
+from gitstage.values import dataclass
 
 if TYPE_CHECKING:
     from gitstage.policy import Policy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Entry, Snapshot, blob_id, changes_between, files
@@ -25,6 +24,7 @@ from gitstage.layout import (
     version_path,
 )
 from gitstage.ledger import Effect, subject_of
+from gitstage.values import dataclass, field, replace
 
 
 @dataclass(frozen=True, kw_only=True)

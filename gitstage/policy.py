@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -27,6 +26,7 @@ from gitstage.durations import WRITTEN, duration
 from gitstage.fields import MAX_NAME, Name, Number, Part, distinct, frozen, matching, nothing, some
 from gitstage.layout import SLUG, SOURCES, stage_problem
 from gitstage.people import PublicKey, matched, read_key
+from gitstage.values import dataclass, field
 
 if TYPE_CHECKING:
     from gitstage.windows import Window

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from gitstage.errors import GitstageError
 from gitstage.layout import model_problem
+from gitstage.values import dataclass
 
 _BACK = re.compile(r"(?P<name>[^~]+)~(?P<back>[0-9]{1,6})\Z")
 

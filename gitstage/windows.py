@@ -20,12 +20,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gitstage.canonical import Unfit, shown
+from gitstage.values import dataclass, field
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 EXAMPLES = "'Fri 16:00 - Mon 08:00', 'Mon-Thu 09:00 - 16:00', 'Sat-Sun' or '2026-12-20 - 2027-01-06'"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gitstage.errors import GitstageError
+from gitstage.values import dataclass
 
 if TYPE_CHECKING:
     from gitstage.operations.registries import Registry

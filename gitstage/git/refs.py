@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from gitstage.git.environment import Purpose
 from gitstage.git.errors import GitError, NoSuchRevision, RefLocked, RefMoved
 from gitstage.git.objects import FSCK, Tag, decoded, encoded, is_object_id, parsed_tag
 from gitstage.git.process import Processes
 from gitstage.git.store import ObjectStore, Reader
+from gitstage.values import dataclass
 
 NOTHING = "0" * 40
 # More patterns than this cost for-each-ref more than telling the refs apart here.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -28,6 +27,7 @@ from gitstage.git.process import NO_HOOKS, Processes
 from gitstage.git.refs import RefUpdate
 from gitstage.git.store import ObjectStore, Promised, Reader
 from gitstage.git.trees import Listings, Tree, edited, listed_rows
+from gitstage.values import dataclass
 
 OWN = "gitstage"
 """The folder of a git directory in which gitstage keeps what is its own."""

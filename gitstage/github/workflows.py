@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from textwrap import indent
 
 from gitstage.errors import GitstageError
+from gitstage.values import dataclass
 
 FOLDER = ".github/workflows"
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from gitstage.canonical import parse
 from gitstage.operations.registries import Registry
 from gitstage.operations.resolve import Resolved
 from gitstage.operations.resolve import run as resolve
+from gitstage.values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from gitstage.errors import CannotVerify, GitstageError
 from gitstage.git import NoIdentity, NotARepository
 from gitstage.layout import ATTRIBUTES
 from gitstage.operations.registries import Registry, open_registry
+from gitstage.values import dataclass
 
 FLOOR = (2, 39)
 """The oldest git that gitstage is tested with: Debian 12's."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from gitstage.canonical import DocumentError, Problem
 from gitstage.errors import GitstageError
 from gitstage.layout import CONFIGURATION
 from gitstage.manifest import formatted
+from gitstage.values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

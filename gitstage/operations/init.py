@@ -8,7 +8,6 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TypedDict
@@ -23,6 +22,7 @@ from gitstage.layout import ATTRIBUTES, CONFIGURATION, MODELS, README
 from gitstage.operations.landing import Outcome, carry_out
 from gitstage.operations.registries import Clock, Registry, folders_with_registry, identity_in, utc_now
 from gitstage.plans import Plan, Scene, Step
+from gitstage.values import dataclass, replace
 
 ADOPTION = timedelta(days=30)
 """How long models that serve already may be taken in."""

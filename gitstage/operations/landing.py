@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from time import monotonic, sleep
 
 from gitstage.changes import Entry, Nothing, Overlay, Snapshot, below, changes_between, joined
@@ -19,6 +18,7 @@ from gitstage.operations.registries import Registry
 from gitstage.operations.tagging import Tagged, follow, written
 from gitstage.plans import Plan, Scene
 from gitstage.rules.fold import Step, World, continued, current_policy, layout_of
+from gitstage.values import dataclass, replace
 
 ATTEMPTS = 60
 """How often a change is planned and judged again because somebody else was first."""

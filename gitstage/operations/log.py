@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gitstage.errors import NoSuchThing
 from gitstage.ledger import Effect
 from gitstage.operations.moments import effects_at, when
@@ -11,6 +9,7 @@ from gitstage.operations.naming import known_stage, without_back
 from gitstage.operations.past import Alarm
 from gitstage.operations.registries import Registry
 from gitstage.references import reference
+from gitstage.values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

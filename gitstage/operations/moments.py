@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from gitstage.errors import NoSuchThing
@@ -11,6 +10,7 @@ from gitstage.git import NoSuchRevision
 from gitstage.layout import Slot
 from gitstage.ledger import Effect
 from gitstage.operations.registries import Registry
+from gitstage.values import dataclass
 
 
 @dataclass(frozen=True)

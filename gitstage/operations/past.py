@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 from gitstage.changes import FILE, Entry, blob_id, joined
@@ -14,6 +13,7 @@ from gitstage.git import GitError, NoSuchRevision, Repository, Tag
 from gitstage.identity import Identity
 from gitstage.layout import NUMBER, Slot
 from gitstage.ledger import Effect, effect_from
+from gitstage.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import tempfile
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO
@@ -22,6 +21,7 @@ from gitstage.manifest import Artifact, read_lfs_pointer, read_version
 from gitstage.operations.registries import Registry
 from gitstage.operations.resolve import Resolved
 from gitstage.operations.resolve import run as resolve
+from gitstage.values import dataclass
 
 CHUNK = 1 << 20
 """Bytes read at once."""

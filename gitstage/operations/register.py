@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from gitstage.operations.naming import known_stage, next_version, without_back
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, promote, register
 from gitstage.references import reference
+from gitstage.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from gitstage.manifest import ModelVersion

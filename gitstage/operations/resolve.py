@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from gitstage.operations.moments import When, effects_at, when
 from gitstage.operations.naming import without_back
 from gitstage.operations.registries import Registry
 from gitstage.references import Reference, reference
+from gitstage.values import dataclass
 
 FIELDS = ("version", "model", "stage", "tag", "commit", "moment", "blob", "path", "uri", "sha256", "size", "format")
 

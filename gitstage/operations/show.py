@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from gitstage.canonical import DocumentError, parse
@@ -13,6 +12,7 @@ from gitstage.operations.naming import holds
 from gitstage.operations.registries import Registry
 from gitstage.operations.resolve import Resolved
 from gitstage.operations.resolve import run as resolve
+from gitstage.values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

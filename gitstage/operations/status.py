@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gitstage.changes import blob_id
 from gitstage.emptyslot import empty_slot
@@ -12,6 +11,7 @@ from gitstage.layout import Records, Slot
 from gitstage.ledger import Effect, Open, State
 from gitstage.operations.moments import When, had_taken_effect, when
 from gitstage.operations.registries import Registry
+from gitstage.values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from gitstage.errors import GitstageError
 from gitstage.findings import Judgement, Verdict
@@ -14,6 +13,7 @@ from gitstage.operations.past import Alarm
 from gitstage.operations.registries import Registry, TrunkRewritten
 from gitstage.operations.tagging import follow, written
 from gitstage.rules.fold import continued
+from gitstage.values import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 
 from gitstage.git import RefMoved, RefUpdate
 from gitstage.ledger import (
@@ -16,6 +15,7 @@ from gitstage.ledger import (
     version_message,
 )
 from gitstage.operations.registries import Registry
+from gitstage.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from gitstage.findings import Finding, Judgement, Report, Verdict
 from gitstage.reports import wording
 from gitstage.reports.figures import columns, difference, number, padded, width_of
 from gitstage.sinks import terminal
+from gitstage.values import dataclass
 
 _MARKS = {"passed": "✓", "refused": "✗", "pending": "…", "warn": "!"}
 _ASCII_MARKS = {"passed": "+", "refused": "x", "pending": ".", "warn": "!"}

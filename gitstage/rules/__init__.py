@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from gitstage.rules import (
     evidence,
@@ -22,6 +21,7 @@ from gitstage.rules import (
     windows,
 )
 from gitstage.rules.cases import Answers, GateRule, PolicyCase, RecordsCase, SlotCase
+from gitstage.values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from gitstage.canonical import DocumentError
@@ -13,6 +12,7 @@ from gitstage.layout import MODELS, Layout, Place, Slot, archived_path
 from gitstage.ledger import Effect, Open, Past
 from gitstage.manifest import ModelVersion
 from gitstage.policy import Gate, Policy
+from gitstage.values import dataclass, field
 
 LARGEST_DOCUMENT = 1_000_000
 """Bytes; no manifest or statement is larger."""

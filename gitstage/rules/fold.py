@@ -7,7 +7,6 @@ through what it is given, and neither git nor the clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
@@ -35,6 +34,7 @@ from gitstage.manifest import ModelVersion, read_version
 from gitstage.policy import Policy, read_policy
 from gitstage.rules.cases import PolicyCase, RecordsCase, SlotCase, is_model, version_of_blob
 from gitstage.rules.judge import judge_policy, judge_records, judge_slot
+from gitstage.values import dataclass, field, replace
 
 
 @dataclass(frozen=True)

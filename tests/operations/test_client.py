@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import FrozenInstanceError, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -101,8 +101,11 @@ def odd_parts(value: object, where: str) -> list[str]:
     if isinstance(value, PLAIN):
         return []
     if is_dataclass(value) and not isinstance(value, type):
-        if not type(value).__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        try:
+            value.anything = 1  # type: ignore[attr-defined]
             return [f"{where} is not frozen"]
+        except FrozenInstanceError:
+            pass
         return [
             odd for field in fields(value) for odd in odd_parts(getattr(value, field.name), f"{where}.{field.name}")
         ]

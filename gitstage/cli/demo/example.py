@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from gitstage.layout import (
     slot_path,
     version_path,
 )
+from gitstage.values import dataclass
 
 NAME = "registry.example"
 ADOPTION = timedelta(days=30)

@@ -7,12 +7,12 @@ import subprocess
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from gitstage.cli.demo.example import BIOPSY, DIGITS, Trained, files_of, folder, some_weeks_ago, trained
 from gitstage.errors import GitstageError
+from gitstage.values import dataclass
 
 STORY = ((BIOPSY, "1.3.0"), (BIOPSY, "2.0.0"), (DIGITS, "2.0.0"), (DIGITS, "2.1.0"))
 """The versions whose files somebody needs."""

@@ -8,7 +8,6 @@ import re
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ from gitstage.cli.demo.playground import typed, typing
 from gitstage.errors import GitstageError
 from gitstage.operations.registries import utc_now
 from gitstage.sinks import terminal, visible
+from gitstage.values import dataclass
 
 WIDTH = 100
 """Columns, beyond which a command or a sentence is broken into lines, be the terminal ever so wide."""

@@ -1,0 +1,112 @@
+"""Frozen values: the standard library's dataclasses, made without compiling six methods for each class.
+
+Making a frozen dataclass takes half a millisecond, nearly all of it to compile its methods, and a command loads fifty
+of them. Here the methods are written once, for all classes. `fields`, `replace` and `asdict` of the standard library
+work.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import MISSING, FrozenInstanceError, field, replace
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+__all__ = ["dataclass", "field", "replace"]
+
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+
+    def dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
+        """`dataclasses.dataclass` for frozen classes: values compare, hash and print by their fields.
+
+        A method that the class has itself stays. Raises TypeError where `frozen` is False; what changes is no value.
+        """
+        if not frozen:
+            raise TypeError("a value is frozen")
+
+        def made(cls: type[T]) -> type[T]:
+            own = set(cls.__dict__)
+            # Frozen, too, is what the methods below make it.
+            dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=kw_only)(cls)
+            for name, method in {**METHODS, **_comparing(cls), "__init__": _init(cls)}.items():
+                if name not in own:
+                    setattr(cls, name, method)
+            return cls
+
+        return made
+
+
+def _comparing(cls: type) -> dict[str, Callable[..., object]]:
+    names = [one.name for one in dataclasses.fields(cls) if one.compare]
+    compared: Callable[[object], object] = attrgetter(*names) if names else lambda value: ()
+
+    def __eq__(self: object, other: object) -> object:  # noqa: N807
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        return self is other or compared(self) == compared(other)
+
+    def __hash__(self: object) -> int:  # noqa: N807
+        return hash(compared(self))
+
+    return {"__eq__": __eq__, "__hash__": __hash__}
+
+
+def _repr(self: Any) -> str:
+    shown = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in dataclasses.fields(self) if one.repr)
+    return f"{type(self).__qualname__}({shown})"
+
+
+def _setattr(self: object, name: str, value: object) -> None:  # noqa: ARG001
+    raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+
+def _delattr(self: object, name: str) -> None:  # noqa: ARG001
+    raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+METHODS = {"__repr__": _repr, "__setattr__": _setattr, "__delattr__": _delattr}
+
+
+def _init(cls: type) -> Callable[..., None]:
+    """`__init__` as the standard library would make it, but that it looks at the class's fields instead of being code."""
+    taken = [one for one in dataclasses.fields(cls) if one.init]
+    names = frozenset(one.name for one in taken)
+    positional = tuple(one.name for one in taken if not one.kw_only)
+    required = tuple(one.name for one in taken if one.default is MISSING and one.default_factory is MISSING)
+    defaults = {one.name: one.default for one in taken if one.default is not MISSING}
+    factories = {one.name: one.default_factory for one in taken if one.default_factory is not MISSING}
+    finish = getattr(cls, "__post_init__", None)
+
+    def fail(values: tuple[object, ...], named: dict[str, object]) -> NoReturn:
+        start = f"{cls.__name__}.__init__()"
+        if len(values) > len(positional):
+            raise TypeError(f"{start} takes {len(positional)} positional arguments but {len(values)} were given")
+        for name in named.keys() - names:
+            raise TypeError(f"{start} got an unexpected keyword argument {name!r}")
+        twice = [name for name, _ in zip(positional, values, strict=False) if name in named]
+        if twice:
+            raise TypeError(f"{start} got multiple values for argument {twice[0]!r}")
+        there = {*positional[: len(values)], *named}
+        raise TypeError(f"{start} misses {', '.join(repr(name) for name in required if name not in there)}")
+
+    def __init__(self: object, *values: object, **named: object) -> None:  # noqa: N807
+        attributes = self.__dict__
+        attributes.update(defaults)
+        attributes.update(zip(positional, values, strict=False))
+        attributes.update(named)
+        for name, factory in factories.items():
+            if name not in attributes:
+                attributes[name] = factory()
+        if attributes.keys() != names or len(values) > len(positional):
+            fail(values, named)
+        if values and named and not named.keys().isdisjoint(positional[: len(values)]):
+            fail(values, named)
+        if finish is not None:
+            finish(self)
+
+    return __init__
