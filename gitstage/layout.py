@@ -10,6 +10,8 @@ from gitstage.values import dataclass
 
 CONFIGURATION = "gitstage.yaml"
 MODELS, ARCHIVED, EVIDENCE, HOLDS, ARTIFACTS = "models", "archived", "evidence", "holds", "artifacts"
+POLICY_EVIDENCE = "policy"
+"""The folder of `evidence/` that is the policy's; no model is called like it."""
 RECORD_FOLDERS = (MODELS, ARCHIVED, EVIDENCE, HOLDS, ARTIFACTS)
 README = "README.md"
 ATTRIBUTES = ".gitattributes"
@@ -29,6 +31,7 @@ SEMVER = re.compile(
 """The grammar of semver.org, version 2.0.0."""
 INTEGER = re.compile(r"[1-9][0-9]{0,17}\Z")
 LOOKS_LIKE_A_VERSION = re.compile(r"[vV]?[0-9]+(?:\.[0-9].*|[-+].*)?\Z")
+DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 MAX_NAME = 200
 MAX_PART = 100
@@ -84,7 +87,8 @@ class Place:
     """What a path of a registry means.
 
     `kind` is `configuration`, `attributes`, `readme`, `slot`, `version`, `archived`, `evidence`, `hold`, `artifact`,
-    or `stray`, where nothing may lie. `thing` is what the path belongs to.
+    or `stray`, where nothing may lie. `thing` is what the path belongs to. Of the policy's evidence `name` is the
+    digest and the name, `SHA256/approval-PERSON`.
     """
 
     kind: str
@@ -173,6 +177,8 @@ def _in_records(layout: Layout, folder: str, rest: str) -> Place:
             kind = {MODELS: "version", ARCHIVED: "archived", HOLDS: "hold"}[folder]
             return Place(kind, Records(model), model=model, version=version)
         return Place("stray", Records(model), model=model)
+    if folder == EVIDENCE and parts[0] == POLICY_EVIDENCE:
+        return _in_policy_evidence(parts[1:])
     at = next((i for i, part in enumerate(parts) if layout.is_version(part)), None)
     model = "/".join(parts[:at])
     if at is None or model_problem_under(model, layout.stages) is not None:
@@ -180,11 +186,26 @@ def _in_records(layout: Layout, folder: str, rest: str) -> Place:
     version, inner = parts[at], parts[at + 1 :]
     if folder == ARTIFACTS and inner and all(_is_artifact_part(part) for part in inner):
         return Place("artifact", Records(model), model=model, version=version, name="/".join(inner))
-    if folder == EVIDENCE and len(inner) == 2 and SLUG.match(inner[0]) and inner[1].endswith(".json"):
-        number = inner[1].removesuffix(".json")
-        if NUMBER.match(number):
-            return Place("evidence", Records(model), model=model, version=version, name=inner[0], number=int(number))
+    if folder == EVIDENCE and len(inner) == 2 and SLUG.match(inner[0]):
+        number = _number_of(inner[1])
+        if number is not None:
+            return Place("evidence", Records(model), model=model, version=version, name=inner[0], number=number)
     return Place("stray", Records(model), model=model)
+
+
+def _in_policy_evidence(inner: list[str]) -> Place:
+    """What lies in `evidence/policy/`: SHA256/NAME/NUMBER.json. It belongs to the policy, and to no model."""
+    if len(inner) == 3 and DIGEST.match(inner[0]) and SLUG.match(inner[1]):
+        number = _number_of(inner[2])
+        if number is not None:
+            return Place("evidence", POLICY, name=f"{inner[0]}/{inner[1]}", number=number)
+    return Place("stray", POLICY)
+
+
+def _number_of(file: str) -> int | None:
+    """The number of a piece of evidence, by its file's name; None where it has none."""
+    number = file.removesuffix(".json")
+    return int(number) if number != file and NUMBER.match(number) else None
 
 
 def _is_artifact_part(part: str) -> bool:
@@ -319,6 +340,11 @@ def evidence_folder(model: str, version: str) -> str:
 def evidence_path(model: str, version: str, name: str, number: int) -> str:
     """Where the evidence of a version with this name and number lies."""
     return f"{EVIDENCE}/{model}/{version}/{name}/{number}.json"
+
+
+def policy_evidence_path(digest: str, name: str, number: int) -> str:
+    """Where the evidence about a gitstage.yaml, by the SHA-256 of its bytes, with this name and number lies."""
+    return f"{EVIDENCE}/{POLICY_EVIDENCE}/{digest}/{name}/{number}.json"
 
 
 def artifact_path(model: str, version: str, name: str) -> str:

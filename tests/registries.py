@@ -27,6 +27,7 @@ from gitstage.changes import (
     changes_between,
     files,
 )
+from gitstage.envelopes import Envelope, read_envelope, read_signature, write_envelope
 from gitstage.evidence import Result, test_result
 from gitstage.findings import Finding, Judgement
 from gitstage.layout import (
@@ -174,9 +175,8 @@ def holds_back(registry: Snapshot, path: str) -> bool:
 
 def public_key(owner: str) -> str:
     """A public key that is somebody's; nobody has the other half of it."""
-    kind, body = b"ssh-ed25519", hashlib.sha256(owner.encode()).digest()
-    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (kind, body))
-    return f"{kind.decode()} {base64.b64encode(blob).decode()}"
+    blob = _wired(b"ssh-ed25519", hashlib.sha256(owner.encode()).digest())
+    return f"ssh-ed25519 {base64.b64encode(blob).decode()}"
 
 
 def manifest(model: str, version: str, **more: object) -> bytes:
@@ -235,6 +235,29 @@ def gated(stages: Mapping[str, object] | None = None, **gate: object) -> bytes:
     """A gitstage.yaml whose production has one gate, `standard`, that asks this."""
     production = {"from": ["staging"], "gates": ["standard"]}
     return policy_file({**STAGES, "production": production, **(stages or {})}, {"standard": gate})
+
+
+# Signatures that nobody checks: in a test, whoever is named in one has signed.
+
+
+def signed_by(payload: bytes, *owners: str) -> bytes:
+    """A statement in an envelope that carries a signature of each of these, by the key that is theirs."""
+    signatures = []
+    for owner in owners:
+        wire = base64.b64decode(public_key(owner).split()[1])
+        parts = (wire, b"gitstage", b"", b"sha512", _wired(b"ssh-ed25519", b"good"))
+        signatures.append(read_signature(b"SSHSIG\0\0\0\1" + _wired(*parts)))
+    return write_envelope(Envelope(payload, signatures=tuple(signatures)))
+
+
+def _wired(*parts: bytes) -> bytes:
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def believing(data: bytes) -> frozenset[str]:
+    """The keys of whoever is named in an envelope, as if every signature were good."""
+    envelope = read_envelope(data)
+    return frozenset(found.key for found in (envelope.signatures if envelope else ()) if found.key is not None)
 
 
 # Cases: what a rule is asked.

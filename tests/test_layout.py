@@ -120,6 +120,29 @@ def test_what_has_no_place_anywhere_is_a_stray_of_the_policy(path: str, stage: s
     assert LAYOUT.place(path) == Place("stray", POLICY, stage=stage)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"evidence/policy/{'a' * 63}/approval-bob/1.json",
+        f"evidence/policy/{'A' * 64}/approval-bob/1.json",
+        f"evidence/policy/{'a' * 64}/approval-bob/0.json",
+        f"evidence/policy/{'a' * 64}/approval-bob/1.yaml",
+        f"evidence/policy/{'a' * 64}/-/1.json",
+        f"evidence/policy/{'a' * 64}/1.json",
+        f"evidence/policy/{'a' * 64}/approval-bob/1/1.json",
+        "evidence/policy/1.0.0/approval-bob/1.json",
+        "evidence/policy",
+        f"evidence/Policy/{'a' * 64}/approval-bob/1.json",
+        "models/policy/1.0.0.yaml",
+    ],
+)
+def test_only_evidence_about_a_policy_lies_in_its_folder(path: str) -> None:
+    assert LAYOUT.place(path) == Place("stray", POLICY)
+    assert LAYOUT.place(f"evidence/policy/{'a' * 64}/approval-bob/12.json") == Place(
+        "evidence", POLICY, name=f"{'a' * 64}/approval-bob", number=12
+    )
+
+
 def test_versions_may_be_plain_numbers() -> None:
     assert INTEGERS.place("models/m/12.yaml") == record("version", "m", "12")
     assert INTEGERS.place("artifacts/m/12/x") == record("artifact", "m", "12", "x")

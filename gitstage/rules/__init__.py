@@ -49,6 +49,7 @@ ALL: tuple[Rule, ...] = (
     Rule(
         id="version-immutable",
         summary="a version, its evidence and its artifacts never change",
+        policy=version_immutable.policy,
         records=version_immutable.records,
     ),
     Rule(

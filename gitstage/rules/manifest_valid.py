@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from typing import TypeVar
 
+from gitstage.approvals import PolicySaid, read_said
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Entry, Snapshot
 from gitstage.evidence import read_statement
@@ -18,6 +19,20 @@ def policy(case: PolicyCase) -> Answers:
     """`gitstage.yaml` can be read and is valid: a registry without a policy that can be read judges nothing."""
     if case.problem is not None:
         yield from _problems(CONFIGURATION, case.problem)
+    for change, place in case.changes:
+        if place.kind == "evidence" and change.after is not None and change.after.mode == FILE:
+            yield from _policy_evidence(case, change.path, change.after, place)
+
+
+def _policy_evidence(case: PolicyCase, path: str, entry: Entry, place: Place) -> Answers:
+    said, problems = _document(case, path, entry, read_said)
+    yield from problems
+    if problems:
+        return
+    if not isinstance(said, PolicySaid):
+        yield Answer(message="is no approval of a policy", path=path, hint="make one with: gitstage approve --policy")
+    elif said.about.policy != str(place.name).partition("/")[0]:
+        yield Answer(message="is about another gitstage.yaml than its path says", path=path)
 
 
 def records(case: RecordsCase) -> Answers:
@@ -51,7 +66,7 @@ def _problems(path: str, error: DocumentError) -> Answers:
 
 
 def _document(
-    case: RecordsCase, path: str, entry: Entry, read: Callable[[bytes], Document]
+    case: RecordsCase | PolicyCase, path: str, entry: Entry, read: Callable[[bytes], Document]
 ) -> tuple[Document | None, list[Answer]]:
     """What a file says, or why it says nothing."""
     size = case.after.size(entry.oid)
@@ -126,6 +141,17 @@ def _evidence(case: RecordsCase, path: str, entry: Entry, place: Place) -> Answe
             hint="evidence is bound to one manifest's sha256; make it with: "
             f"gitstage attest {place.model}@{place.version} …",
         )
+    yield from _what_people_said(case, path, entry, place)
+
+
+def _what_people_said(case: RecordsCase, path: str, entry: Entry, place: Place) -> Answers:
+    """An approval, a waiver or the like is in the one form, and about the version in whose folder it lies."""
+    said, problems = _document(case, path, entry, read_said)
+    yield from problems
+    if isinstance(said, PolicySaid):
+        yield Answer(message="approves a policy, and does not lie in evidence/policy/", path=path)
+    elif said is not None:
+        yield from _says_its_path(path, place, said.about.model, said.about.version)
 
 
 def _artifact_is_named(case: RecordsCase, path: str, place: Place) -> Answers:

@@ -12,6 +12,10 @@ def policy(case: PolicyCase) -> Answers:
         if change.after is None and place.kind in ("configuration", "attributes"):
             what = "the registry's policy" if change.path == CONFIGURATION else "it"
             yield Answer(message=f"{what} is not removed", path=change.path, hint="gitstage withdraw --policy")
+        elif change.before is not None and change.after is None and place.kind == "evidence":
+            yield Answer(
+                message="nothing is removed from a registry", path=change.path, hint="gitstage withdraw --policy"
+            )
 
 
 def records(case: RecordsCase) -> Answers:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
+from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Entry, Snapshot
-from gitstage.layout import NUMBER, evidence_folder
-from gitstage.rules.cases import LARGEST_DOCUMENT, Answer, Answers, RecordsCase
+from gitstage.envelopes import read_envelope
+from gitstage.layout import EVIDENCE, NUMBER, POLICY_EVIDENCE, evidence_folder
+from gitstage.rules.cases import LARGEST_DOCUMENT, Answer, Answers, PolicyCase, RecordsCase
 
 IMMUTABLE = {
     "version": "a version",
@@ -14,6 +17,16 @@ IMMUTABLE = {
     "evidence": "evidence",
     "artifact": "an artifact",
 }
+
+
+def policy(case: PolicyCase) -> Answers:
+    """What people signed when they approved a policy never changes, as little as other evidence."""
+    for change, place in case.changes:
+        if place.kind == "evidence" and change.before is not None and change.after is not None:
+            yield Answer(message="evidence never changes", path=change.path, hint="gitstage withdraw --policy")
+    added = {place.name for change, place in case.changes if place.kind == "evidence" and change.before is None}
+    for name in sorted(added, key=str):
+        yield from _numbered(case.after, f"{EVIDENCE}/{POLICY_EVIDENCE}/{name}", str(name))
 
 
 def records(case: RecordsCase) -> Answers:
@@ -42,29 +55,37 @@ def _numbers(case: RecordsCase) -> Answers:
         if place.kind == "evidence" and change.before is None and change.after is not None
     }
     for version, name in sorted(added, key=str):
-        folder = f"{evidence_folder(case.model, str(version))}/{name}"
-        numbered = sorted(
-            (int(file.removesuffix(".json")), entry)
-            for file, entry in case.after.listing(folder).items()
-            if file.endswith(".json") and NUMBER.match(file.removesuffix(".json"))
-        )
-        seen: dict[str, int] = {}
-        for expected, (number, entry) in enumerate(numbered, start=1):
-            path = f"{folder}/{number}.json"
-            if number != expected:
-                yield Answer(message=f"the next number of {name} is {expected}", path=path)
-                break
-            payload = _payload(case.after, entry)
-            if payload in seen:
-                yield Answer(message=f"says the same as {seen[payload]}.json", path=path)
-            seen.setdefault(payload, number)
+        yield from _numbered(case.after, f"{evidence_folder(case.model, str(version))}/{name}", str(name))
+
+
+def _numbered(registry: Snapshot, folder: str, name: str) -> Answers:
+    """Whether the numbers of what lies in a folder are 1, 2, 3 …, and no two say the same."""
+    numbered = sorted(
+        (int(file.removesuffix(".json")), entry)
+        for file, entry in registry.listing(folder).items()
+        if file.endswith(".json") and NUMBER.match(file.removesuffix(".json"))
+    )
+    seen: dict[str, int] = {}
+    for expected, (number, entry) in enumerate(numbered, start=1):
+        path = f"{folder}/{number}.json"
+        if number != expected:
+            yield Answer(message=f"the next number of {name} is {expected}", path=path)
+            break
+        payload = _payload(registry, entry)
+        if payload in seen:
+            yield Answer(message=f"says the same as {seen[payload]}.json", path=path)
+        seen.setdefault(payload, number)
 
 
 def _payload(registry: Snapshot, entry: Entry) -> str:
-    """What a file says, however its JSON is written; its blob where it is no JSON that could be a statement."""
+    """What a file says, however its JSON is written and whoever signed it; its blob where it is no JSON of ours."""
     if entry.mode != FILE or registry.size(entry.oid) > LARGEST_DOCUMENT:
         return entry.oid
+    data = registry.read(entry.oid)
+    with suppress(DocumentError):
+        envelope = read_envelope(data)
+        data = data if envelope is None else envelope.payload
     try:
-        return json.dumps(json.loads(registry.read(entry.oid)), sort_keys=True)
+        return json.dumps(json.loads(data), sort_keys=True)
     except (ValueError, RecursionError):
         return entry.oid

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
+from gitstage.approvals import Binding, PolicyChange, PolicySaid, Said, written
 from gitstage.changes import EXECUTABLE, LINK, Entry, blob_id
 from gitstage.manifest import Artifact
 from gitstage.rules import manifest_valid
 from gitstage.rules.cases import Answer
 from tests.registries import (
+    ID,
+    MONDAY,
     Content,
     empty_slot,
     hold,
@@ -16,6 +20,7 @@ from tests.registries import (
     policy_case,
     policy_file,
     records_case,
+    signed_by,
     statement,
 )
 
@@ -227,3 +232,57 @@ def test_a_policy_that_cannot_be_read_is_refused_with_its_line() -> None:
     answers = list(manifest_valid.policy(policy_case({}, {"gitstage.yaml": broken})))
     assert {(found.path, found.verdict) for found in answers} == {("gitstage.yaml", Answer(message="").verdict)}
     assert 4 in {found.line for found in answers}
+
+
+# What people said
+
+SHA = hashlib.sha256(manifest("m", "1.0.0")).hexdigest()
+ABOUT = Binding(registry=ID, model="m", version="1.0.0", manifest=SHA, stage="production", incumbent=None, change=0)
+APPROVED = written(Said(kind="approval", about=ABOUT, made=MONDAY))
+OF_POLICY = written(PolicySaid(about=PolicyChange(registry=ID, policy=SHA, base=SHA, number=1), made=MONDAY))
+
+
+@pytest.mark.parametrize(
+    ("content", "messages"),
+    [
+        (APPROVED, []),
+        (APPROVED.replace(b'"change": 0', b'"change":  0'), ["it says more than it should, or is not in the form"]),
+        (
+            written(Said(kind="approval", about=replace(ABOUT, version="1.1.0"), made=MONDAY)),
+            ["says m@1.1.0, and its path says m@1.0.0"],
+        ),
+        (OF_POLICY, ["approves a policy, and does not lie in evidence/policy/"]),
+    ],
+)
+def test_an_approval_is_in_one_form_and_about_its_version(content: bytes, messages: list[str]) -> None:
+    edits: dict[str, Content | None] = {
+        "models/m/1.0.0.yaml": manifest("m", "1.0.0"),
+        "evidence/m/1.0.0/approval-bob/1.json": content,
+    }
+    found = [answer.message for answer in manifest_valid.records(records_case({}, edits))]
+    assert [message[: len(said)] for message, said in zip(found, messages, strict=True)] == messages
+
+
+@pytest.mark.parametrize(
+    ("content", "messages"),
+    [
+        (OF_POLICY, []),
+        (signed_by(OF_POLICY, "bob"), []),
+        (APPROVED, ["is no approval of a policy"]),
+        (statement(manifest("m", "1.0.0")), ["is no approval of a policy"]),
+        (
+            written(PolicySaid(about=PolicyChange(registry=ID, policy="2" * 64, base=SHA, number=1), made=MONDAY)),
+            ["is about another gitstage.yaml than its path says"],
+        ),
+        ("{", ["this is not JSON: Expecting property name enclosed in double quotes"]),
+        ("x" * 1_000_001, ["has 1000001 bytes; no document of a registry has more than 1000000"]),
+        (Entry(LINK, "c" * 40), []),
+    ],
+)
+def test_an_approval_of_a_policy_is_one(content: Content, messages: list[str]) -> None:
+    path = f"evidence/policy/{SHA}/approval-bob/1.json"
+    case = policy_case({"gitstage.yaml": policy_file()}, {path: content})
+    assert [answer.message for answer in manifest_valid.policy(case)] == messages
+    assert {answer.path for answer in manifest_valid.policy(case)} <= {path}
+    gone = policy_case({"gitstage.yaml": policy_file(), path: content}, {path: None})
+    assert list(manifest_valid.policy(gone)) == []

@@ -87,3 +87,11 @@ def test_a_slot_in_which_nothing_ever_took_effect_may_lose_its_file() -> None:
 def test_a_slot_that_is_emptied_or_filled_is_not_removed() -> None:
     assert list(nothing_removed.slot(slot_case(incoming=None, action="archive"))) == []
     assert list(nothing_removed.slot(slot_case())) == []
+
+
+def test_what_was_signed_of_a_policy_is_not_removed() -> None:
+    path = f"evidence/policy/{'a' * 64}/approval-bob/1.json"
+    assert list(nothing_removed.policy(policy_case({path: "x"}, {path: None}))) == [
+        Answer(message="nothing is removed from a registry", path=path, hint="gitstage withdraw --policy")
+    ]
+    assert list(nothing_removed.policy(policy_case({}, {path: "x"}))) == []

@@ -5,7 +5,7 @@ import pytest
 from gitstage.changes import SUBMODULE, Entry
 from gitstage.rules import version_immutable
 from gitstage.rules.cases import Answer
-from tests.registries import Content, manifest, records_case, statement
+from tests.registries import Content, manifest, policy_case, records_case, signed_by, statement
 
 ONE = manifest("m", "1.0.0")
 OTHER = manifest("m", "1.0.0", auc=1.0)
@@ -102,3 +102,47 @@ def test_a_gap_that_was_there_before_is_not_asked_about_again() -> None:
         RECORDS, {"evidence/m/1.0.0/load-test/1.json": FIRST, "evidence/m/1.1.0/load-test/1.json": FIRST}
     )
     assert list(version_immutable.records(case)) == []
+
+
+def test_what_was_signed_once_says_the_same_whoever_signs_it_again() -> None:
+    folder = "evidence/m/1.0.0/shadow-traffic/"
+    there: dict[str, Content] = {**RECORDS, f"{folder}1.json": signed_by(FIRST, "alice"), f"{folder}2.json": SECOND}
+    for again in (signed_by(FIRST, "bob"), signed_by(FIRST, "alice", "bob"), FIRST):
+        (answer,) = version_immutable.records(records_case(there, {f"{folder}3.json": again}))
+        assert answer == Answer(message="says the same as 1.json", path=f"{folder}3.json")
+
+
+POLICY_FOLDER = f"evidence/policy/{'a' * 64}/approval-bob/"
+
+
+@pytest.mark.parametrize(
+    ("edits", "answers"),
+    [
+        ({"2.json": SECOND}, []),
+        ({"2.json": SECOND, "3.json": "x"}, []),
+        (
+            {"1.json": SECOND},
+            [
+                Answer(
+                    message="evidence never changes",
+                    path=f"{POLICY_FOLDER}1.json",
+                    hint="gitstage withdraw --policy",
+                )
+            ],
+        ),
+        ({"2.json": FIRST + b" "}, [Answer(message="says the same as 1.json", path=f"{POLICY_FOLDER}2.json")]),
+        (
+            {"3.json": SECOND},
+            [
+                Answer(
+                    message=f"the next number of {'a' * 64}/approval-bob is 2",
+                    path=f"{POLICY_FOLDER}3.json",
+                )
+            ],
+        ),
+        ({"1.json": None}, []),
+    ],
+)
+def test_what_was_signed_of_a_policy_stays_too(edits: dict[str, Content | None], answers: list[Answer]) -> None:
+    case = policy_case({f"{POLICY_FOLDER}1.json": FIRST}, {f"{POLICY_FOLDER}{name}": edits[name] for name in edits})
+    assert list(version_immutable.policy(case)) == answers
