@@ -219,6 +219,25 @@ def statement(
     return json.dumps(document, indent=2, sort_keys=True).encode() + b"\n"
 
 
+def provenance(*digests: str, made: datetime = MONDAY) -> bytes:
+    """What a builder says of things with these SHA-256 digests."""
+    document = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": f"file-{number}", "digest": {"sha256": digest}} for number, digest in enumerate(digests)],
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {
+            "buildDefinition": {"buildType": "https://a.dev/train", "externalParameters": {}},
+            "runDetails": {"builder": {"id": "https://a.dev/ci"}, "metadata": {"finishedOn": made.isoformat()}},
+        },
+    }
+    return json.dumps(document).encode()
+
+
+def enveloped(payload: bytes, *signatures: bytes) -> bytes:
+    """A statement in an envelope; the signatures are whatever they are."""
+    return write_envelope(Envelope(payload, signatures=tuple(map(read_signature, signatures or (b"raw",)))))
+
+
 def policy_file(
     stages: Mapping[str, object] | None = None, gates: Mapping[str, object] | None = None, **top: object
 ) -> bytes:

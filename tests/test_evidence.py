@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 
 from gitstage import evidence
 from gitstage.canonical import DocumentError, Problem
-from gitstage.evidence import TEST_RESULT, Result, Statement, deciding, read_statement
+from gitstage.envelopes import Envelope, read_signature, write_envelope
+from gitstage.evidence import TEST_RESULT, Result, Statement, deciding, payload_of, predicate_type, read_statement
 
-GOLDEN = (Path(__file__).parent / "golden" / "test-result.json").read_bytes()
+FOLDER = Path(__file__).parent / "golden"
+GOLDEN = (FOLDER / "test-result.json").read_bytes()
 SHA = "9b70aa68" * 8
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NOW = NOON + timedelta(hours=10)
 
 
 def document(**predicate: Any) -> dict[str, Any]:
@@ -130,16 +133,171 @@ def test_a_statement_may_have_a_million_bytes_and_many_keys() -> None:
     assert time.perf_counter() - start < 5
 
 
-def test_of_another_predicate_only_the_type_is_known() -> None:
-    said = document(result="whatever") | {"predicateType": "https://slsa.dev/provenance/v1"}
-    assert read(said) == Statement(subjects=frozenset({SHA}), predicate_type="https://slsa.dev/provenance/v1")
-    del said["predicate"]
-    assert read(said | {"predicateType": "x"}).type == "x"
-    assert read(said).type == "https://slsa.dev/provenance/v1"
-
-
 def test_the_type_of_a_test_result_has_a_short_name() -> None:
     assert read(document()).type == "test-result"
+
+
+@pytest.mark.parametrize("predicate", [{}, {"scanner": {"result": [], "x": None}}, None])
+def test_of_another_predicate_only_the_type_is_known(predicate: object) -> None:
+    kind = "https://in-toto.io/attestation/vulns/v0.1"
+    said = document() | {"predicateType": kind, "predicate": predicate}
+    if predicate is None:
+        del said["predicate"]
+    found = read(said)
+    assert found == Statement(subjects=frozenset({SHA}), predicate_type=kind)
+    assert (found.type, found.is_success) == (kind, True)
+
+
+# What other tools say
+
+PROVENANCE = json.loads((FOLDER / "provenance.json").read_bytes())
+SUMMARY = json.loads((FOLDER / "verification-summary.json").read_bytes())
+TOKENIZER = "77e0" * 16
+
+
+def test_a_provenance_as_it_comes_from_a_builder_is_there_and_says_no_result() -> None:
+    found = read_statement((FOLDER / "provenance.json").read_bytes())
+    assert found == Statement(
+        subjects=frozenset({SHA, TOKENIZER}),
+        predicate_type="https://slsa.dev/provenance/v1",
+        made=datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC),
+    )
+    assert (found.type, found.is_success) == ("provenance", True)
+
+
+@pytest.mark.parametrize(
+    "details", [{}, {"metadata": {}}, {"metadata": {"invocationId": "7", "startedOn": "whenever"}}]
+)
+def test_a_provenance_need_not_say_when(details: dict[str, Any]) -> None:
+    predicate = PROVENANCE["predicate"] | {"runDetails": {"builder": {"id": "x"}} | details}
+    assert read(PROVENANCE | {"predicate": predicate}).made is None
+
+
+def test_a_verification_summary_says_a_result() -> None:
+    found = read_statement((FOLDER / "verification-summary.json").read_bytes())
+    assert found == Statement(
+        subjects=frozenset({SHA}),
+        predicate_type="https://slsa.dev/verification_summary/v1",
+        result="PASSED",
+        made=datetime(2026, 11, 23, 13, tzinfo=UTC),
+    )
+    failed = read(SUMMARY | {"predicate": SUMMARY["predicate"] | {"verificationResult": "FAILED"}})
+    assert (found.type, found.is_success, failed.result, failed.is_success) == (
+        "verification-summary",
+        True,
+        "FAILED",
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "changes", "message"),
+    [
+        (
+            PROVENANCE,
+            {"buildDefinition": None},
+            "predicate.buildDefinition: must be a mapping of keys to values, not empty",
+        ),
+        (PROVENANCE, {"buildDefinition": {}}, "in predicate.buildDefinition: the key 'buildType' is missing"),
+        (PROVENANCE, {"runDetails": {"builder": {}}}, "in predicate.runDetails.builder: the key 'id' is missing"),
+        (PROVENANCE, {"runDetails": {"builder": {"id": ""}}}, "predicate.runDetails.builder.id: must not be empty"),
+        (
+            PROVENANCE,
+            {"runDetails": {"builder": {"id": "x"}, "metadata": {"finishedOn": "now"}}},
+            "predicate.runDetails.metadata.finishedOn: must be a moment such as 2026-11-23T14:00:00Z, not 'now'",
+        ),
+        (SUMMARY, {"verifier": {}}, "in predicate.verifier: the key 'id' is missing"),
+        (SUMMARY, {"resourceUri": ""}, "predicate.resourceUri: must not be empty"),
+        (
+            SUMMARY,
+            {"timeVerified": "now"},
+            "predicate.timeVerified: must be a moment such as 2026-11-23T14:00:00Z, not 'now'",
+        ),
+        (
+            SUMMARY,
+            {"verificationResult": "passed"},
+            "predicate.verificationResult: must be 'PASSED' or 'FAILED', not 'passed'; did you mean 'PASSED'?",
+        ),
+    ],
+)
+def test_a_predicate_of_a_known_type_says_what_its_type_says(
+    said: dict[str, Any], changes: dict[str, Any], message: str
+) -> None:
+    found = problems_of(json.dumps(said | {"predicate": said["predicate"] | changes}).encode())
+    assert message in [problem.message for problem in found]
+
+
+def test_a_type_is_known_by_its_uri_and_may_have_a_short_name() -> None:
+    assert [predicate_type(kind) for kind in ("test-result", "provenance", "verification-summary")] == [
+        TEST_RESULT,
+        "https://slsa.dev/provenance/v1",
+        "https://slsa.dev/verification_summary/v1",
+    ]
+    assert (predicate_type("https://a.dev/x"), predicate_type("")) == ("https://a.dev/x", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "subjects", "artifacts", "about"),
+    [
+        (TEST_RESULT, {SHA}, {"a", "b"}, True),
+        (TEST_RESULT, {"a", "b"}, {"a", "b"}, False),
+        ("https://a.dev/approval", {"a", "b"}, {"a", "b"}, False),
+        ("https://slsa.dev/provenance/v0.2", {"a"}, {"a"}, False),
+        ("https://slsa.dev/provenance/v1", {SHA}, {"a"}, True),
+        ("https://slsa.dev/provenance/v1", {"a", "b", "c"}, {"a", "b"}, True),
+        ("https://slsa.dev/provenance/v1", {"a"}, {"a", "b"}, False),
+        ("https://slsa.dev/provenance/v1", {"c"}, {"a", "b"}, False),
+        ("https://slsa.dev/provenance/v1", {"a"}, set(), False),
+        ("https://slsa.dev/verification_summary/v1", {"a"}, {"a"}, True),
+        ("https://slsa.dev/verification_summary/v1", {"b"}, {"a"}, False),
+    ],
+)
+def test_what_other_tools_say_is_about_a_version_where_it_is_about_all_its_artifacts(
+    kind: str, subjects: set[str], artifacts: set[str], about: bool
+) -> None:
+    said = Statement(subjects=frozenset(subjects), predicate_type=kind, result="PASSED")
+    assert said.is_about(SHA, frozenset(artifacts)) is about
+    decided = deciding([(1, said)], digest=SHA, now=NOW, artifacts=frozenset(artifacts))
+    assert decided == ((1, said) if about else None)
+
+
+@pytest.mark.parametrize("kind", [TEST_RESULT, "https://slsa.dev/verification_summary/v1", "https://a.dev/x"])
+def test_what_cannot_be_read_any_more_is_no_success(kind: str) -> None:
+    assert not Statement(subjects=frozenset(), predicate_type=kind, readable=False).is_success
+
+
+# What is in an envelope
+
+
+def test_an_envelope_says_what_its_payload_says() -> None:
+    data = (FOLDER / "envelope.json").read_bytes()
+    assert read_statement(data) == read_statement(GOLDEN)
+    assert payload_of(data) == payload_of(GOLDEN) == GOLDEN
+
+
+def enveloped(payload: bytes) -> bytes:
+    return write_envelope(Envelope(payload, signatures=(read_signature(b"raw"),)))
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        (b"", "in the payload: this is not JSON: Expecting value"),
+        (b"[]", "in the payload: the statement is no JSON object"),
+        (b"{}", "in the payload: the key '_type' is missing"),
+        (enveloped(GOLDEN), "in the payload: the key '_type' is missing"),
+        (b'{"a": 1, "a": 2}', "in the payload: duplicate key 'a'"),
+    ],
+)
+def test_what_is_wrong_in_a_payload_has_no_line_of_the_file(payload: bytes, message: str) -> None:
+    assert Problem(message) in problems_of(enveloped(payload))
+
+
+def test_an_envelope_that_is_not_right_is_no_statement() -> None:
+    data = enveloped(GOLDEN).replace(b"application/vnd.in-toto+json", b"text/plain")
+    assert problems_of(data) == (Problem("payloadType must be application/vnd.in-toto+json, which holds a statement"),)
+    with pytest.raises(DocumentError):
+        payload_of(data)
 
 
 def test_a_later_version_of_the_predicate_is_another_type() -> None:
@@ -303,9 +461,6 @@ def statement(result: Result | None = "PASSED", hours: float | None = 0, about: 
     )
 
 
-NOW = NOON + timedelta(hours=10)
-
-
 @pytest.mark.parametrize(
     ("statements", "decides"),
     [
@@ -389,7 +544,7 @@ MANUAL = (Path(__file__).parents[1] / "docs" / "reference" / "evidence.md").read
 
 
 def test_the_example_of_the_manual_is_what_is_written() -> None:
-    (example,) = (block.split("```")[0] for block in MANUAL.split("```json\n")[1:])
+    example, _ = (block.split("```")[0] for block in MANUAL.split("```json\n")[1:])
     made = datetime(2026, 11, 23, 14, tzinfo=UTC)
     metrics = {"latency_p99_ms": 18.5}
     assert example.encode() == evidence.test_result(

@@ -16,7 +16,8 @@ def gate(case: SlotCase, gate: Gate) -> Answers:
     """What was tested is written down, bound to the manifest's digest, where a reviewer and an auditor find it.
 
     Of one name the highest number decides; one dated in the future does not count, and one dated before another that
-    is already there never outranks it. Anything but PASSED refuses. One that is missing or too old is pending.
+    is already there never outranks it. Anything but PASSED refuses; a kind of statement that says no result, as
+    `provenance`, has to be there. One that is missing or too old is pending.
 
     Passes: `evidence/m/1.1.0/shadow-traffic/1.json` with `"result": "PASSED"`.
     Refused: `2.json` beside it with `"result": "FAILED"`.
@@ -29,7 +30,8 @@ def gate(case: SlotCase, gate: Gate) -> Answers:
 def _answer(case: SlotCase, rule: EvidenceRule) -> Answer:
     model, version = case.slot.model, str(case.after)
     found = deciding_statement(case.passed, model, version, rule.name, now=case.now, kind=rule.type)
-    hint = f"gitstage attest {model}@{version} --type {rule.type} --name {rule.name} --result passed"
+    how = "--result passed" if rule.type == "test-result" else "--file STATEMENT.json"
+    hint = f"gitstage attest {model}@{version} --type {rule.type} --name {rule.name} {how}"
     if found is None:
         return Answer(
             verdict=Verdict.PENDING,
@@ -39,11 +41,12 @@ def _answer(case: SlotCase, rule: EvidenceRule) -> Answer:
             hint=hint,
         )
     path, statement = found
-    if statement.result != "PASSED":
+    if not statement.is_success:
         said = statement.result or "nothing"
         return Answer(message=f"{rule.name} says {said}", value=said, threshold="PASSED", path=path)
+    says, value = ("says PASSED", "PASSED") if statement.result else ("is there", "there")
     return _too_old(case, rule, path, statement, hint) or Answer(
-        verdict=Verdict.PASSED, message=f"{rule.name} says PASSED", value="PASSED", threshold="PASSED", path=path
+        verdict=Verdict.PASSED, message=f"{rule.name} {says}", value=value, threshold=value, path=path
     )
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from gitstage.approvals import PolicySaid, read_said
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Entry, Snapshot
-from gitstage.evidence import read_statement
+from gitstage.evidence import Statement, read_statement
 from gitstage.layout import ARTIFACTS, CONFIGURATION, Place, version_path
 from gitstage.manifest import Artifact, read_hold, read_lfs_pointer, read_version
 from gitstage.rules.cases import LARGEST_DOCUMENT, Answer, Answers, PolicyCase, RecordsCase
@@ -134,7 +134,7 @@ def _evidence(case: RecordsCase, path: str, entry: Entry, place: Place) -> Answe
     manifest = _manifest(case, place)
     if manifest is None:
         yield Answer(message=f"speaks of {place.version}, which is not registered", path=path)
-    elif hashlib.sha256(case.after.read(manifest.oid)).hexdigest() not in statement.subjects:
+    elif not _is_about(case, path, manifest, statement):
         yield Answer(
             message=f"its subject is not the manifest of {place.model}@{place.version}",
             path=path,
@@ -152,6 +152,15 @@ def _what_people_said(case: RecordsCase, path: str, entry: Entry, place: Place) 
         yield Answer(message="approves a policy, and does not lie in evidence/policy/", path=path)
     elif said is not None:
         yield from _says_its_path(path, place, said.about.model, said.about.version)
+
+
+def _is_about(case: RecordsCase, path: str, manifest: Entry, statement: Statement) -> bool:
+    digest = hashlib.sha256(case.after.read(manifest.oid)).hexdigest()
+    if statement.is_about(digest):
+        return True
+    version, _ = _document(case, path, manifest, read_version)
+    artifacts = () if version is None else version.artifacts
+    return statement.is_about(digest, frozenset(artifact.sha256 for artifact in artifacts))
 
 
 def _artifact_is_named(case: RecordsCase, path: str, place: Place) -> Answers:

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from gitstage.canonical import DocumentError
 from gitstage.changes import Entry, Snapshot
-from gitstage.evidence import SHORT_NAMES, Statement, deciding, read_statement
+from gitstage.evidence import Statement, deciding, predicate_type, read_statement
 from gitstage.layout import NUMBER, evidence_folder, evidence_path, version_path
+from gitstage.manifest import read_version
 
 
 def _read(registry: Snapshot, entry: Entry, digest: str, kind: str | None) -> Statement:
@@ -16,8 +17,7 @@ def _read(registry: Snapshot, entry: Entry, digest: str, kind: str | None) -> St
     try:
         return read_statement(registry.read(entry.oid))
     except DocumentError:
-        predicate = next((uri for uri, short in SHORT_NAMES.items() if short == kind), "")
-        return Statement(subjects=frozenset({digest}), predicate_type=predicate)
+        return Statement(subjects=frozenset({digest}), predicate_type=predicate_type(kind or ""), readable=False)
 
 
 def deciding_statement(
@@ -25,19 +25,30 @@ def deciding_statement(
 ) -> tuple[str, Statement] | None:
     """The statement called `name` that decides for a version at `now`, with its path; None where there is none.
 
-    `kind` is the short name of its predicate type (`test-result`); None takes any.
+    `kind` is its predicate type, a URI or a short name (`test-result`); None takes any.
     """
     manifest = registry.entry(version_path(model, version))
     if manifest is None:
         return None
-    digest = hashlib.sha256(registry.read(manifest.oid)).hexdigest()
+    data = registry.read(manifest.oid)
+    digest = hashlib.sha256(data).hexdigest()
     numbered = []
     for file, entry in registry.listing(f"{evidence_folder(model, version)}/{name}").items():
         number = file.removesuffix(".json")
         if number == file or not NUMBER.match(number):
             continue
         statement = _read(registry, entry, digest, kind)
-        if kind is None or statement.type == kind:
+        if kind is None or statement.predicate_type == predicate_type(kind):
             numbered.append((int(number), statement))
-    found = deciding(numbered, digest=digest, now=now)
+    foreign = any(digest not in statement.subjects for _, statement in numbered)
+    artifacts = _artifacts(data) if foreign else frozenset()
+    found = deciding(numbered, digest=digest, now=now, artifacts=artifacts)
     return None if found is None else (evidence_path(model, version, name, found[0]), found[1])
+
+
+def _artifacts(manifest: bytes) -> frozenset[str]:
+    """The digests of a version's artifacts; none where its manifest cannot be read."""
+    try:
+        return frozenset(artifact.sha256 for artifact in read_version(manifest).artifacts)
+    except DocumentError:
+        return frozenset()

@@ -33,7 +33,7 @@ def records(case: RecordsCase) -> Answers:
     """A version means the same thing for ever, or nothing that was tested, approved or measured means anything.
 
     A new piece of evidence has the next number of its name, and a payload that is not there yet: a PASSED statement
-    cannot be put again behind the FAILED one that followed it.
+    cannot be put again behind the FAILED one that followed it, nor can it with another signature.
 
     Passes: `evidence/m/1.0.0/shadow-traffic/2.json` beside `1.json`.
     Refused: other bytes in `models/m/1.0.0.yaml`; `3.json` where there is no `2.json`.

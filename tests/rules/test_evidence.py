@@ -9,7 +9,7 @@ from gitstage.findings import Verdict
 from gitstage.policy import Gate, read_policy
 from gitstage.rules import evidence
 from gitstage.rules.cases import Answer
-from tests.registries import MONDAY, Content, gated, manifest, slot_case, statement
+from tests.registries import MONDAY, Content, gated, manifest, provenance, slot_case, statement
 
 TWO = manifest("m", "1.1.0")
 FOLDER = "evidence/m/1.1.0/shadow-traffic/"
@@ -134,3 +134,34 @@ def test_only_the_records_that_passed_are_read() -> None:
 def test_a_statement_that_cannot_be_read_any_more_refuses() -> None:
     (answer,) = said({"1.json": statement(TWO), "2.json": "{"}, gate())
     assert (answer.message, answer.verdict) == ("shadow-traffic says nothing", Verdict.REFUSED)
+
+
+BUILD = "https://slsa.dev/provenance/v1"
+
+
+def test_a_kind_of_statement_that_says_no_result_has_to_be_there() -> None:
+    there = Answer(
+        verdict=Verdict.PASSED,
+        message="shadow-traffic is there",
+        value="there",
+        threshold="there",
+        path=f"{FOLDER}1.json",
+    )
+    assert said({"1.json": provenance("0" * 64)}, gate(type="provenance")) == [there]
+    assert said({"1.json": provenance("0" * 64)}, gate(type=BUILD)) == [there]
+    missing = Answer(
+        verdict=Verdict.PENDING,
+        message="no provenance called shadow-traffic",
+        path=FOLDER,
+        threshold="provenance shadow-traffic",
+        hint="gitstage attest m@1.1.0 --type provenance --name shadow-traffic --file STATEMENT.json",
+    )
+    assert said({"1.json": provenance("1" * 64)}, gate(type="provenance")) == [missing]
+    assert said({"1.json": statement(TWO)}, gate(type="provenance")) == [missing]
+
+
+def test_one_that_cannot_be_read_any_more_is_not_there() -> None:
+    files: dict[str, Content] = {"1.json": provenance("0" * 64), "2.json": "{"}
+    assert said(files, gate(type="provenance")) == [
+        Answer(message="shadow-traffic says nothing", value="nothing", threshold="PASSED", path=f"{FOLDER}2.json")
+    ]

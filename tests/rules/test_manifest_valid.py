@@ -15,10 +15,12 @@ from tests.registries import (
     MONDAY,
     Content,
     empty_slot,
+    enveloped,
     hold,
     manifest,
     policy_case,
     policy_file,
+    provenance,
     records_case,
     signed_by,
     statement,
@@ -204,6 +206,27 @@ def test_evidence_speaks_of_the_version_of_its_path(version: str, content: Conte
 def test_evidence_that_cannot_be_read_is_refused(content: bytes) -> None:
     path = "evidence/m/1.0.0/load-test/1.json"
     assert {found[0] for found in said({path: content})} == {path}
+
+
+@pytest.mark.parametrize(
+    ("digests", "message"),
+    [
+        (["0" * 64], None),
+        (["1" * 64, "0" * 64], None),
+        ([hashlib.sha256(ONE).hexdigest()], None),
+        (["1" * 64], "its subject is not the manifest of m@1.0.0"),
+    ],
+)
+def test_what_a_builder_says_is_about_the_artifacts(digests: list[str], message: str | None) -> None:
+    path = "evidence/m/1.0.0/build/1.json"
+    expected = [] if message is None else [(path, None, message)]
+    assert said({path: provenance(*digests)}) == said({path: enveloped(provenance(*digests))}) == expected
+
+
+def test_evidence_about_a_manifest_that_cannot_be_read_is_not_about_its_artifacts() -> None:
+    path = "evidence/m/1.0.0/build/1.json"
+    edits: dict[str, Content | None] = {"models/m/1.0.0.yaml": "{", path: provenance("0" * 64)}
+    assert (path, None, "its subject is not the manifest of m@1.0.0") in said(edits)
 
 
 def test_what_is_no_plain_file_is_left_to_the_rule_that_knows_it() -> None:

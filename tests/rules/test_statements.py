@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from gitstage.evidence import read_statement
+from gitstage.evidence import TEST_RESULT, read_statement
+from gitstage.manifest import Artifact
 from gitstage.rules.statements import deciding_statement
-from tests.registries import MONDAY, Content, manifest, statement, tree
+from tests.registries import MONDAY, Content, enveloped, manifest, provenance, statement, tree
 
 ONE = manifest("m", "1.0.0")
 FOLDER = "evidence/m/1.0.0/shadow-traffic"
@@ -46,9 +47,12 @@ def test_what_decides_is_read() -> None:
 
 def test_a_statement_of_another_kind_decides_only_where_any_kind_does() -> None:
     other = statement(ONE).replace(b"test-result/v0.1", b"vuln/v0.1")
-    files: dict[str, Content] = {f"{FOLDER}/1.json": statement(ONE), f"{FOLDER}/2.json": other}
-    assert decided(files) == f"{FOLDER}/1.json"
-    assert decided(files, kind=None) == f"{FOLDER}/2.json"
+    files: dict[str, Content] = {f"{FOLDER}/1.json": other}
+    assert decided(files) is None
+    assert decided(files, kind=None) == f"{FOLDER}/1.json"
+    # It says no result and no date, so it outranks nothing that has one.
+    files = {f"{FOLDER}/1.json": statement(ONE), f"{FOLDER}/2.json": other}
+    assert decided(files) == decided(files, kind=None) == f"{FOLDER}/1.json"
 
 
 def test_a_version_that_is_not_registered_has_no_evidence() -> None:
@@ -56,7 +60,7 @@ def test_a_version_that_is_not_registered_has_no_evidence() -> None:
     assert deciding_statement(registry, "m", "1.0.0", "shadow-traffic", now=MONDAY) is None
 
 
-@pytest.mark.parametrize("kind", ["test-result", None])
+@pytest.mark.parametrize("kind", ["test-result", TEST_RESULT, None])
 def test_a_statement_that_cannot_be_read_any_more_is_no_success(kind: str | None) -> None:
     files: dict[str, Content] = {
         "models/m/1.0.0.yaml": ONE,
@@ -66,3 +70,37 @@ def test_a_statement_that_cannot_be_read_any_more_is_no_success(kind: str | None
     found = deciding_statement(tree(files), "m", "1.0.0", "shadow-traffic", now=MONDAY, kind=kind)
     assert found is not None
     assert (found[0], found[1].result, found[1].metrics) == (f"{FOLDER}/2.json", None, {})
+    assert not found[1].is_success
+
+
+def of_provenance(data: bytes, *more: bytes) -> str | None:
+    version = manifest("m", "1.0.0", artifacts=TWO_PARTS)
+    files: dict[str, Content] = {"models/m/1.0.0.yaml": version, f"{FOLDER}/1.json": data}
+    files |= {f"{FOLDER}/{number}.json": other for number, other in enumerate(more, 2)}
+    found = deciding_statement(tree(files), "m", "1.0.0", "shadow-traffic", now=MONDAY, kind="provenance")
+    return None if found is None else found[0]
+
+
+TWO_PARTS = tuple(
+    Artifact(path=name, uri=f"s3://models/{name}", sha256=digest * 64, size=1)
+    for name, digest in (("a", "a"), ("b", "b"))
+)
+
+
+def test_what_a_builder_says_of_all_artifacts_decides() -> None:
+    assert of_provenance(provenance("a" * 64, "b" * 64)) == f"{FOLDER}/1.json"
+    assert of_provenance(provenance("a" * 64, "c" * 64, "b" * 64)) == f"{FOLDER}/1.json"
+    assert of_provenance(provenance("a" * 64)) is None
+    assert of_provenance(provenance("a" * 64, "b" * 64), provenance("b" * 64)) == f"{FOLDER}/1.json"
+
+
+def test_a_statement_in_an_envelope_decides_as_a_plain_one_does() -> None:
+    assert of_provenance(enveloped(provenance("a" * 64, "b" * 64))) == f"{FOLDER}/1.json"
+    failed = statement(ONE, result="FAILED")
+    files: dict[str, Content] = {f"{FOLDER}/1.json": statement(ONE), f"{FOLDER}/2.json": enveloped(failed)}
+    assert decided(files) == decided(files, kind=TEST_RESULT) == f"{FOLDER}/2.json"
+
+
+def test_of_a_manifest_that_cannot_be_read_no_artifact_is_known() -> None:
+    files: dict[str, Content] = {"models/m/1.0.0.yaml": "{", f"{FOLDER}/1.json": provenance("a" * 64)}
+    assert deciding_statement(tree(files), "m", "1.0.0", "shadow-traffic", now=MONDAY) is None

@@ -5,7 +5,7 @@ import pytest
 from gitstage.changes import SUBMODULE, Entry
 from gitstage.rules import version_immutable
 from gitstage.rules.cases import Answer
-from tests.registries import Content, manifest, policy_case, records_case, signed_by, statement
+from tests.registries import Content, enveloped, manifest, policy_case, records_case, signed_by, statement
 
 ONE = manifest("m", "1.0.0")
 OTHER = manifest("m", "1.0.0", auc=1.0)
@@ -71,6 +71,11 @@ def test_what_is_written_never_changes(path: str, what: str) -> None:
         ({"2": "no statement"}, []),
         ({"2": "no statement", "3": "no statement"}, [("3", "says the same as 2.json")]),
         ({"²": SECOND, "2": SECOND}, []),
+        ({"2": enveloped(SECOND)}, []),
+        ({"2": enveloped(FIRST)}, [("2", "says the same as 1.json")]),
+        ({"2": enveloped(SECOND), "3": enveloped(SECOND, b"another")}, [("3", "says the same as 2.json")]),
+        ({"2": enveloped(SECOND), "3": SECOND + b" "}, [("3", "says the same as 2.json")]),
+        ({"2": enveloped(b"{"), "3": enveloped(b"{", b"another")}, []),
     ],
 )
 def test_evidence_has_the_next_number_and_a_payload_that_is_not_there_yet(
