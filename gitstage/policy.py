@@ -23,6 +23,7 @@ from pydantic import (
 from gitstage import canonical, patterns, validation
 from gitstage.canonical import DocumentError, Location, Problem, Unfit
 from gitstage.durations import WRITTEN, duration
+from gitstage.expressions import LONGEST
 from gitstage.fields import MAX_NAME, Name, Number, Part, distinct, frozen, matching, nothing, some
 from gitstage.layout import SLUG, SOURCES, stage_problem
 from gitstage.people import PublicKey, matched, read_key
@@ -38,6 +39,7 @@ MAX_COUNT = 20
 MAX_REQUIREMENTS = 10
 """Requirements that one gate may have."""
 MAX_WINDOWS = 50
+MAX_RULES = 50
 OWNERS = "owners"
 """In a gate's approvals this word stands for the owners of the model, so no role and nobody is called like it."""
 
@@ -343,6 +345,32 @@ class WindowRule(_Part):
         return window(deny=self.deny, allow=self.allow, timezone=self.timezone)
 
 
+class CustomRule(_Part):
+    """A rule that the policy writes itself: an expression, or a plug-in by its name."""
+
+    name: Slug = Field(description="The rule's name; its findings are called rules/NAME.")
+    expr: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = Field(
+        default=None, description="In CEL, what must be true: version.labels.license != 'internal'."
+    )
+    python: Slug | None = Field(
+        default=None,
+        description="A plug-in, by its name among the entry points gitstage.rules; runs only where the operator allows it.",
+    )
+    message: Name | None = Field(default=None, description="What is said where it does not hold.")
+    enforce: Enforce = "refuse"
+
+    @model_validator(mode="after")
+    def _asks_one_thing(self) -> CustomRule:
+        if (self.expr is None) == (self.python is None):
+            raise Unfit(f"the rule {self.name!r} is either one or the other", "write expr: or python:, and not both")
+        return self
+
+
+def _distinct_rules(rules: tuple[CustomRule, ...]) -> tuple[CustomRule, ...]:
+    distinct(tuple(rule.name for rule in rules))
+    return rules
+
+
 class Gate(_Part):
     """What a version has to show before it enters a stage."""
 
@@ -362,6 +390,12 @@ class Gate(_Part):
     windows: Annotated[tuple[WindowRule, ...], Field(strict=False), AfterValidator(_at_most(MAX_WINDOWS))] = Field(
         default=(), description="When something may take effect."
     )
+    rules: Annotated[
+        tuple[CustomRule, ...],
+        Field(strict=False),
+        AfterValidator(_at_most(MAX_RULES)),
+        AfterValidator(_distinct_rules),
+    ] = Field(default=(), description="Rules of your own, in CEL or as plug-ins.")
     signed_commits: bool = Field(
         default=False, description="Whether the commits that bring the change have to be signed by people of this file."
     )
@@ -374,9 +408,10 @@ class Gate(_Part):
             or self.evidence
             or self.approvals
             or self.windows
+            or self.rules
             or self.signed_commits
         ):
-            raise Unfit("the gate asks nothing", "give it soak, metrics, evidence, approvals or windows")
+            raise Unfit("the gate asks nothing", "give it soak, metrics, evidence, approvals, windows or rules")
         return self
 
 

@@ -444,11 +444,15 @@ STAGES = "stages:\n  staging:\n    from: [registered]\n"
         # gates
         (
             LEAST + "gates:\n  a: {}\n",
-            Problem("gates.a: the gate asks nothing", 8, "give it soak, metrics, evidence, approvals or windows"),
+            Problem(
+                "gates.a: the gate asks nothing", 8, "give it soak, metrics, evidence, approvals, windows or rules"
+            ),
         ),
         (
             LEAST + "gates:\n  a: {signed-commits: false}\n",
-            Problem("gates.a: the gate asks nothing", 8, "give it soak, metrics, evidence, approvals or windows"),
+            Problem(
+                "gates.a: the gate asks nothing", 8, "give it soak, metrics, evidence, approvals, windows or rules"
+            ),
         ),
         (
             LEAST + "gates:\n  a: {soak: 24h, approvals: [x]}\n",

@@ -25,12 +25,14 @@ class Context:
     repo: str | None = None
     folder: str | None = None
     verbose: bool = False
+    plugins: frozenset[str] = frozenset()
 
     def registry(self, *, revision: str | None = None) -> Registry:
         """The registry that is meant, as `revision` has it, or else what is checked out."""
         from gitstage.operations.registries import open_registry
 
         registry = open_registry(self.where, folder=self.folder, commit=revision)
+        registry.allowed_plugins = self.plugins
         # Where several commands run in one process, each lets go of the git that it kept.
         click.get_current_context().call_on_close(registry.repo.close)
         if self.verbose:

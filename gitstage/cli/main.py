@@ -98,14 +98,24 @@ class Commands(click.Group):
 @click.option("-C", "directory", metavar="DIR", default=".", help="Run as if started in DIR.")
 @click.option("--repo", metavar="PATH|URL", help="The repository; for a URL, a clone in the user's cache is read.")
 @click.option("--registry", metavar="FOLDER", help="The registry's folder, where a repository holds several.")
+@click.option(
+    "--allow-plugin",
+    "plugins",
+    metavar="NAME",
+    multiple=True,
+    envvar="GITSTAGE_PLUGINS",
+    help="A rule in Python that may run, if the policy names it; also GITSTAGE_PLUGINS, names with spaces between.",
+)
 @click.option("--verbose", is_flag=True, help="Say on stderr which registry, trunk and moment are meant.")
 @click.pass_context
-def cli(ctx: click.Context, directory: str, repo: str | None, registry: str | None, verbose: bool) -> None:
+def cli(
+    ctx: click.Context, directory: str, repo: str | None, registry: str | None, plugins: tuple[str, ...], verbose: bool
+) -> None:
     """Promote machine-learning models through stages kept in Git.
 
     Stages are folders of manifests, a promotion is a commit that a policy judges, and what took effect is a tag.
     """
-    ctx.obj = Context(directory=directory, repo=repo, folder=registry, verbose=verbose)
+    ctx.obj = Context(directory=directory, repo=repo, folder=registry, verbose=verbose, plugins=frozenset(plugins))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

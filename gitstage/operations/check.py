@@ -59,7 +59,7 @@ def _as_the_base_says(registry: Registry, base: str | None) -> Registry:
         identity = settled_identity(registry.repo, registry.folder, [base])
     except GitstageError:  # what cannot be read may be mended by the change
         return registry
-    return Registry(registry.repo, registry.folder, identity, registry.clock)
+    return Registry(registry.repo, registry.folder, identity, registry.clock, allowed_plugins=registry.allowed_plugins)
 
 
 def _with_tip(registry: Registry, world: World) -> World:

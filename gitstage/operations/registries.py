@@ -23,6 +23,7 @@ from gitstage.layout import CONFIGURATION, RECORD_FOLDERS, Slot
 from gitstage.ledger import LEDGER_FILE, State, state_from
 from gitstage.operations.identities import known_identity
 from gitstage.operations.past import TagPast
+from gitstage.operations.plugins import plugins
 
 if TYPE_CHECKING:
     from gitstage.ledger import Folded
@@ -50,7 +51,7 @@ class Registry:
 
     `folder` is its path from the repository's root ("" is the root), `identity` what its gitstage.yaml says it is,
     `now` the moment (UTC) at which everything is judged, by `clock`. One that `is_new` is
-    being made, and has no ledger anywhere.
+    being made, and has no ledger anywhere. `allowed_plugins` are the rules in Python that may run.
     """
 
     repo: Repository
@@ -58,6 +59,7 @@ class Registry:
     identity: Identity
     clock: Clock = utc_now
     is_new: bool = False
+    allowed_plugins: frozenset[str] = frozenset()
     now: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,7 +67,7 @@ class Registry:
 
     def again(self) -> Registry:
         """The same registry, asked anew, and never at an earlier moment."""
-        fresh = Registry(self.repo, self.folder, self.identity, self.clock, self.is_new)
+        fresh = Registry(self.repo, self.folder, self.identity, self.clock, self.is_new, self.allowed_plugins)
         fresh.now = max(fresh.now, self.now)
         return fresh
 
@@ -243,6 +245,7 @@ class Registry:
             tip=tip if tip is not None else self.at(self.tip),
             now=self.now,
             blocked=self.past.blocked,
+            plugin=plugins(self.allowed_plugins),
         )
 
     def refuse_shallow(self) -> None:

@@ -14,6 +14,7 @@ from gitstage.rules import (
     metrics,
     nothing_removed,
     policy_alone,
+    rules,
     slot_matches_version,
     soak,
     stage_order,
@@ -90,6 +91,7 @@ ALL: tuple[Rule, ...] = (
     Rule(id="soak", summary="a version stays in the stage before for a while", gate=soak.gate),
     Rule(id="metrics", summary="metrics lie within their bounds and near the incumbent's", gate=metrics.gate),
     Rule(id="evidence", summary="what was tested is written down and passed", gate=evidence.gate),
+    Rule(id="rules", summary="what the policy asks in its own words: a finding's id is `rules/NAME`", gate=rules.gate),
     Rule(id="windows", summary="something takes effect only when people are there", gate=windows.gate),
 )
 

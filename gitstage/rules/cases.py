@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, LINK, SUBMODULE, Change, Entry, Snapshot
+from gitstage.expressions import CannotEvaluate
 from gitstage.findings import Verdict
 from gitstage.layout import MODELS, Layout, Place, Slot, archived_path
 from gitstage.ledger import Effect, Open, Past
@@ -20,7 +22,10 @@ LARGEST_DOCUMENT = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a rule says. It knows neither its own name nor its severity; the runner adds both."""
+    """What a rule says. It knows neither its own name nor its severity; the runner adds both.
+
+    `name` is that of a rule which the policy writes itself: it stands behind the id, `rules/NAME`.
+    """
 
     message: str
     verdict: Verdict = Verdict.REFUSED
@@ -31,9 +36,22 @@ class Answer:
     opens: datetime | None = None
     hint: str | None = None
     advisory: bool = False
+    name: str | None = None
 
 
 Answers = Iterator[Answer]
+
+
+Plugin = Callable[[dict[str, Any]], object]
+"""A rule in Python: facts in (`gitstage.expressions.VARIABLES`), an answer out (`gitstage.rules.rules`)."""
+
+
+def no_plugin(name: str) -> Plugin:
+    """Raises CannotEvaluate: where nobody allowed a plug-in, none runs."""
+    raise CannotEvaluate(
+        f"the plug-in {name!r} is not allowed to run here",
+        hint=f"gitstage --allow-plugin {name} …, or GITSTAGE_PLUGINS={name}",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +123,7 @@ class SlotCase:
     past: Past
     now: datetime
     version_in: Callable[[Snapshot, str, str], ModelVersion | None] = field(compare=False)
+    plugin: Callable[[str], Plugin] = field(default=no_plugin, compare=False)
 
     @property
     def effects(self) -> tuple[Effect, ...]:

@@ -32,7 +32,7 @@ from gitstage.layout import (
 from gitstage.ledger import Effect, Folded, Open, Past, PolicyEffect, Registered, State, effects_by_slot
 from gitstage.manifest import ModelVersion, read_version
 from gitstage.policy import Policy, read_policy
-from gitstage.rules.cases import PolicyCase, RecordsCase, SlotCase, is_model, version_of_blob
+from gitstage.rules.cases import Plugin, PolicyCase, RecordsCase, SlotCase, is_model, no_plugin, version_of_blob
 from gitstage.rules.judge import judge_policy, judge_records, judge_slot
 from gitstage.values import dataclass, field, replace
 
@@ -59,7 +59,8 @@ class World:
     """What the fold reads from: trees by commit id, what has taken effect, the folder of the registry, the tip.
 
     `now` is the moment (UTC) of whoever judges. `blocked` says why the tags of a model cannot be made, if they cannot;
-    `may_adopt` is False where a promotion is planned, which is not meant to be taken for an adoption.
+    `may_adopt` is False where a promotion is planned, which is not meant to be taken for an adoption. `plugin` gives a
+    rule in Python by its name, or raises CannotEvaluate.
     """
 
     trees: Callable[[str], Snapshot]
@@ -69,6 +70,7 @@ class World:
     now: datetime
     blocked: Callable[[str], str | None] = lambda model: None
     may_adopt: bool = True
+    plugin: Callable[[str], Plugin] = no_plugin
     policies: dict[str, Policy | DocumentError] = field(default_factory=dict)
     manifests: dict[str, ModelVersion | None] = field(default_factory=dict)
 
@@ -491,6 +493,7 @@ class _Stride:
             past=self.past,
             now=self.world.now,
             version_in=self.world.version_in,
+            plugin=self.world.plugin,
         )
 
     def _base(self, slot: Slot, *, touched: bool) -> str | None:

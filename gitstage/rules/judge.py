@@ -97,7 +97,7 @@ def _of_gates(case: SlotCase) -> Iterator[Finding]:
 
 def _finding(rule: str, answer: Answer, gate: str | None = None) -> Finding:
     return Finding(
-        rule=rule,
+        rule=rule if answer.name is None else f"{rule}/{answer.name}",
         verdict=answer.verdict,
         message=answer.message,
         path=answer.path,

@@ -10,8 +10,10 @@ from gitstage.approvals import PolicySaid, read_said
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Entry, Snapshot
 from gitstage.evidence import Statement, read_statement
+from gitstage.expressions import CannotEvaluate, check
 from gitstage.layout import ARTIFACTS, CONFIGURATION, Place, version_path
 from gitstage.manifest import Artifact, read_hold, read_lfs_pointer, read_version
+from gitstage.policy import Policy
 from gitstage.rules.cases import LARGEST_DOCUMENT, Answer, Answers, PolicyCase, RecordsCase
 
 
@@ -19,9 +21,28 @@ def policy(case: PolicyCase) -> Answers:
     """`gitstage.yaml` can be read and is valid: a registry without a policy that can be read judges nothing."""
     if case.problem is not None:
         yield from _problems(CONFIGURATION, case.problem)
+    if case.new is not None:
+        yield from _expressions(case.new)
     for change, place in case.changes:
         if place.kind == "evidence" and change.after is not None and change.after.mode == FILE:
             yield from _policy_evidence(case, change.path, change.after, place)
+
+
+def _expressions(policy: Policy) -> Answers:
+    """Expressions are checked when a policy is judged, and not whenever it is read: reading needs no engine."""
+    for name, gate in policy.gates.items():
+        for number, rule in enumerate(gate.rules):
+            if rule.expr is None:
+                continue
+            try:
+                check(rule.expr)
+            except CannotEvaluate as error:
+                yield Answer(
+                    message=f"rules/{rule.name}: {error.message}",
+                    path=CONFIGURATION,
+                    line=policy.line_of("gates", name, "rules", number, "expr"),
+                    hint=error.hint,
+                )
 
 
 def _policy_evidence(case: PolicyCase, path: str, entry: Entry, place: Place) -> Answers:

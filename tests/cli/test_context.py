@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +71,54 @@ def test_verbose_says_which_registry_trunk_and_moment_are_meant(gs: Shell) -> No
         f"! trunk main at {'0' * 40}",
         "! remote none, moment 2026-03-01T16:00:00Z",
     ]
+
+
+def test_a_rule_in_python_runs_where_it_is_allowed_and_the_policy_names_it(
+    gs: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule_in_python(tmp_path / "installed", monkeypatch)
+    own_rule(gs)
+    refused = gs("promote", "fraud-detector", "--to", "production")
+    assert "rules/own  cannot be evaluated: the plug-in 'acme' is not allowed to run here" in refused
+    assert "type: gitstage --allow-plugin acme …, or GITSTAGE_PLUGINS=acme" in refused
+    assert refused.endswith("[1]\n")
+    assert "licensed" not in sys.modules
+    assert gs.run("--allow-plugin", "other", "promote", "fraud-detector", "--to", "production").code == 1
+    assert gs.run("--allow-plugin", "acme", "promote", "fraud-detector", "--to", "production", "--dry-run").code == 0
+    monkeypatch.setenv("GITSTAGE_PLUGINS", "other acme")
+    assert gs.run("promote", "fraud-detector", "--to", "production").code == 0
+    assert gs.story.in_effect("fraud-detector") == "1.2.0"
+
+
+def test_what_is_allowed_runs_in_a_check_of_another_base_too(
+    gs: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule_in_python(tmp_path / "installed", monkeypatch)
+    own_rule(gs)
+    gs.story.git("switch", "--quiet", "--create", "topic")
+    gs.story.copy("staging/fraud-detector.yaml", "production/fraud-detector.yaml")
+    gs.story.copy("models/fraud-detector/1.1.0.yaml", "archived/fraud-detector/1.1.0.yaml")
+    gs.story.commit("promote")
+    assert gs.run("check", "--base", "main").code == 1
+    assert gs.run("--allow-plugin", "acme", "check", "--base", "main").code == 0
+
+
+def own_rule(gs: Shell) -> None:
+    """Production asks a rule in Python."""
+    text = gs.story.read("gitstage.yaml")
+    policy = re.sub(r"(?m)^    from: \[staging\]$", "    from: [staging]\n    gates: [own]", text)
+    gs.story.write("gitstage.yaml", f"{policy}\ngates: {{own: {{rules: [{{name: own, python: acme}}]}}}}\n")
+    gs.story.commit("policy")
+    gs.story.tag()
+    assert gs.story.open_things() == []
+
+
+def rule_in_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package with a rule that is never against anything."""
+    info = folder / "acme-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[gitstage.rules]\nacme = licensed:rule\n", encoding="utf-8")
+    (folder / "licensed.py").write_text("def rule(facts):\n    return True\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "licensed", raising=False)

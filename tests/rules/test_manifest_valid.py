@@ -257,6 +257,31 @@ def test_a_policy_that_cannot_be_read_is_refused_with_its_line() -> None:
     assert 4 in {found.line for found in answers}
 
 
+def test_every_expression_of_a_policy_is_checked_and_named_with_its_line() -> None:
+    policy = policy_file(
+        gates={
+            "first": {
+                "rules": [{"name": "fine", "expr": "version.model == 'm'"}, {"name": "plug-in", "python": "acme"}]
+            },
+            "second": {"rules": [{"name": "typo", "expr": "version.lables.a == 'b'"}], "soak": "1h"},
+            "third": {"rules": [{"name": "text", "expr": "version.metrics.auc > 1"}]},
+        }
+    ).replace(b'"third"', b'\n"third"')
+    assert list(manifest_valid.policy(policy_case({}, {"gitstage.yaml": policy}))) == [
+        Answer(
+            message="rules/typo: 1:15: there is no 'version.lables'; did you mean 'version.labels'?",
+            path="gitstage.yaml",
+            line=5,
+        ),
+        Answer(
+            message="rules/text: 1:21: found no matching overload for '_>_' applied to '(double, int)'",
+            path="gitstage.yaml",
+            line=6,
+            hint="beside a metric a number has a fraction: > 20.0",
+        ),
+    ]
+
+
 # What people said
 
 SHA = hashlib.sha256(manifest("m", "1.0.0")).hexdigest()
