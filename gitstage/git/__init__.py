@@ -15,6 +15,7 @@ from gitstage.git.errors import (
     RefMoved,
     ShallowRepository,
 )
+from gitstage.git.history import Difference
 from gitstage.git.objects import Commit, Tag
 from gitstage.git.refs import RefUpdate
 from gitstage.git.repository import Head, Repository
@@ -24,6 +25,7 @@ __all__ = [
     "CannotSign",
     "Checkout",
     "Commit",
+    "Difference",
     "GitError",
     "Head",
     "LocalEdits",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -22,6 +22,7 @@ from gitstage.git.errors import (
     NotARepository,
     ShallowRepository,
 )
+from gitstage.git.history import Difference, differences
 from gitstage.git.objects import Commit, Tag, commit_bytes, encoded, is_object_id, parsed_commit, tag_bytes
 from gitstage.git.process import NO_HOOKS, Processes
 from gitstage.git.refs import RefUpdate
@@ -247,6 +248,11 @@ class Repository:
 
     def _line(self, *revisions: str) -> list[str]:
         return self.processes.run("rev-list", "--first-parent", "--reverse", *revisions).out.decode().split()
+
+    def differences(self, pairs: Sequence[tuple[str, str | None]]) -> Iterator[list[Difference]]:
+        """What each (commit, base) differs in, some at a time, in their order, by one process; None is the empty tree."""
+        self._needs_history()
+        return differences(self.processes, pairs)
 
     def first_touching(self, path: str, to: str) -> str | None:
         """The oldest commit on the first-parent line of `to` that changed what lies at `path`."""

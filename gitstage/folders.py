@@ -1,0 +1,129 @@
+"""A tree that is kept in memory whole and changes path by path; what does not change is shared with the one before.
+
+For whoever goes along a history: each commit's tree is the one before with some changes, and costs as much as these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import count
+from types import MappingProxyType
+from typing import Protocol
+
+from gitstage.changes import FOLDER, Change, Entry
+
+EMPTY: Mapping[str, Entry] = MappingProxyType({})
+_numbers = count(1)
+
+
+class Blobs(Protocol):
+    """Where the bytes of blobs come from."""
+
+    def read(self, oid: str) -> bytes:
+        """The bytes of a blob, by its id."""
+
+    def size(self, oid: str) -> int:
+        """How many bytes a blob has."""
+
+
+class _Folder:
+    """One folder: what lies in it, and the folders among that. Never changed once it is made.
+
+    `oid` is no object of git: two folders with the same one are the same, and of others nothing is said.
+    """
+
+    __slots__ = ("folders", "names", "oid")
+
+    def __init__(self, names: dict[str, Entry], folders: dict[str, _Folder]) -> None:
+        self.names = names
+        self.folders = folders
+        self.oid = f"~{next(_numbers)}"
+
+
+class Folders:
+    """A whole tree as `changes.Snapshot` asks for it. Listings of folders that did not change are the same objects."""
+
+    __slots__ = ("_blobs", "_known", "_root")
+
+    def __init__(self, blobs: Blobs, root: _Folder | None = None) -> None:
+        self._blobs = blobs
+        self._root = root or _Folder({}, {})
+        self._known: dict[str, _Folder | None] = {"": self._root}
+
+    def holding(self, files: Iterable[tuple[str, Entry]]) -> Folders:
+        """This tree, and these files too."""
+        return self.changed(Change(path, None, entry) for path, entry in files)
+
+    def changed(self, changes: Iterable[Change]) -> Folders:
+        """This tree, after some changes of files. Folders that become empty go, as in git."""
+        edits: dict[str, dict[str, Entry | None]] = {}
+        for path, _, after in changes:
+            folder, _, name = path.rpartition("/")
+            edits.setdefault(folder, {})[name] = after
+        if not edits:
+            return self
+        touched = set(edits)
+        for folder in edits:
+            while folder:
+                folder = folder.rpartition("/")[0]
+                if folder in touched:
+                    break
+                touched.add(folder)
+        inside: dict[str, list[str]] = {}
+        for folder in touched:
+            if folder:
+                inside.setdefault(folder.rpartition("/")[0], []).append(folder)
+        return Folders(self._blobs, _edited("", self._root, edits, inside))
+
+    def entry(self, path: str) -> Entry | None:
+        folder, _, name = path.rpartition("/")
+        found = self._folder(folder)
+        if not name:
+            return Entry(FOLDER, self._root.oid)
+        return None if found is None else found.names.get(name)
+
+    def listing(self, folder: str) -> Mapping[str, Entry]:
+        found = self._folder(folder)
+        return EMPTY if found is None else found.names
+
+    def read(self, oid: str) -> bytes:
+        return self._blobs.read(oid)
+
+    def size(self, oid: str) -> int:
+        return self._blobs.size(oid)
+
+    def _folder(self, path: str) -> _Folder | None:
+        if path in self._known:
+            return self._known[path]
+        here: _Folder | None = self._root
+        for part in path.split("/"):
+            here = here.folders.get(part) if here is not None else None
+        self._known[path] = here
+        return here
+
+
+def _edited(
+    path: str,
+    before: _Folder | None,
+    edits: Mapping[str, Mapping[str, Entry | None]],
+    inside: Mapping[str, list[str]],
+) -> _Folder:
+    """A folder after the edits in it and below it. No deeper than the paths of one change, which git itself bounds."""
+    names = dict(before.names) if before is not None else {}
+    folders = dict(before.folders) if before is not None else {}
+    # A folder that gives way to a file goes first: git says both, in either order.
+    for inner in inside.get(path, ()):
+        name = inner.rpartition("/")[2]
+        made = _edited(inner, folders.get(name), edits, inside)
+        if made.names:
+            names[name], folders[name] = Entry(FOLDER, made.oid), made
+        elif name in folders:
+            del names[name], folders[name]
+    for name, entry in edits.get(path, {}).items():
+        if entry is not None:
+            names[name] = entry
+        elif name not in folders:
+            names.pop(name, None)
+    return _Folder(names, folders)
+
+

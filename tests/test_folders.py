@@ -1,0 +1,92 @@
+"""A tree that changes path by path is the tree that git would have, and shares what did not change."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitstage.changes import FILE, FOLDER, LINK, Change, Entry, changes_between, files
+from gitstage.folders import Folders
+from tests.registries import Shelf, Tree
+
+
+class OneBlob:
+    """Blobs that all say the same."""
+
+    def read(self, oid: str) -> bytes:
+        return oid.encode()
+
+    def size(self, oid: str) -> int:
+        return len(oid)
+
+
+def tree(**names: str) -> Folders:
+    """A tree of files: `a__b="1"` is the blob 1 at a/b."""
+    return Folders(OneBlob()).holding((path.replace("__", "/"), Entry(FILE, oid)) for path, oid in names.items())
+
+
+def test_what_lies_where_is_said_as_of_any_other_tree() -> None:
+    here = tree(top="1", a__b__c="2", a__d="3")
+    assert list(files(here)) == [("a/b/c", Entry(FILE, "2")), ("a/d", Entry(FILE, "3")), ("top", Entry(FILE, "1"))]
+    assert here.entry("a/b/c") == Entry(FILE, "2")
+    assert [found and found.mode for found in (here.entry(""), here.entry("a"), here.entry("a/b"))] == [FOLDER] * 3
+    assert [here.entry(path) for path in ("nope", "a/nope", "nope/a/b", "top/a", "a/b/c/d")] == [None] * 5
+    assert [dict(here.listing(path)) for path in ("nope", "top", "a/nope/x")] == [{}, {}, {}]
+    assert dict(here.listing("a/b")) == {"c": Entry(FILE, "2")}
+    assert (here.read("23"), here.size("23")) == (b"23", 2)
+
+
+def test_what_did_not_change_is_the_same_object_and_what_did_leaves_the_old_tree_alone() -> None:
+    before = tree(a__b__c="2", d__e="3")
+    after = before.changed([Change("a/b/c", Entry(FILE, "2"), Entry(FILE, "4"))])
+    assert after.listing("d") is before.listing("d")
+    assert list(changes_between(before, after)) == [Change("a/b/c", Entry(FILE, "2"), Entry(FILE, "4"))]
+    assert before.entry("a/b/c") == Entry(FILE, "2")
+    assert before.changed([]) is before
+
+
+def test_a_folder_that_becomes_empty_goes_and_a_file_may_take_its_place() -> None:
+    before = tree(a__b__c="2", d="3")
+    assert list(files(before.changed([Change("a/b/c", Entry(FILE, "2"), None)]))) == [("d", Entry(FILE, "3"))]
+    for changes in (
+        [Change("a/b/c", Entry(FILE, "2"), None), Change("a", None, Entry(LINK, "5"))],
+        [Change("a", None, Entry(LINK, "5")), Change("a/b/c", Entry(FILE, "2"), None)],
+    ):
+        after = before.changed(changes)
+        assert list(files(after)) == [("a", Entry(LINK, "5")), ("d", Entry(FILE, "3"))]
+        assert after.listing("a") == {}
+    for changes in (
+        [Change("d", Entry(FILE, "3"), None), Change("d/e", None, Entry(FILE, "6"))],
+        [Change("d/e", None, Entry(FILE, "6")), Change("d", Entry(FILE, "3"), None)],
+    ):
+        assert list(files(before.changed(changes))) == [("a/b/c", Entry(FILE, "2")), ("d/e", Entry(FILE, "6"))]
+
+
+def test_what_is_removed_twice_is_gone_all_the_same() -> None:
+    assert list(files(tree(a="1").changed([Change("b", Entry(FILE, "2"), None)]))) == [("a", Entry(FILE, "1"))]
+
+
+paths = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/".join)
+
+
+def without_clashes(chosen: dict[str, str]) -> dict[str, Entry]:
+    """Files of which none lies below another."""
+    kept: dict[str, Entry] = {}
+    for path, oid in sorted(chosen.items()):
+        if not any(path.startswith(f"{other}/") for other in kept):
+            kept[path] = Entry(FILE, oid)
+    return kept
+
+
+trees = st.dictionaries(paths, st.sampled_from("12")).map(without_clashes)
+
+
+@given(st.lists(trees, min_size=1, max_size=6))
+def test_whatever_changes_the_tree_is_that_of_its_files(line: list[dict[str, Entry]]) -> None:
+    shelf, here = Shelf(), Folders(OneBlob())
+    before = Tree.of(shelf, {})
+    for chosen in line:
+        after = Tree.of(shelf, chosen)
+        here = here.changed(changes_between(before, after))
+        assert dict(files(here)) == chosen
+        before = after
