@@ -386,6 +386,78 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:60]}…")
 
 
+# Reading what is canonical, most likely.
+
+
+def quick(data: bytes) -> dict[str, object] | None:
+    """What a document says if it is in canonical form, by a guess that is right nearly always; None where it is unsure.
+
+    Nothing is refused here. The guess is right if, and only if, it is written as `data` again: `parse` reads what
+    `dump` writes as what was written, so no two values are written alike. Whoever uses it compares.
+    """
+    if len(data) > MAX_BYTES:
+        return None
+    try:
+        text = data.decode()
+        root: dict[str, object] = {}
+        # Mappings that are open, with how far their keys are indented, and the key whose value has not begun.
+        inside: list[tuple[int, dict[str, object]]] = [(0, root)]
+        waiting: str | None = None
+        for line in text.split("\n")[:-1]:
+            body = line.lstrip(" ")
+            indent = len(line) - len(body)
+            if body.startswith("- "):
+                _quick_item(inside, waiting, indent)
+                indent, body = indent + 2, body[2:]
+            elif waiting is not None:
+                inside.append((indent, _quick_inner(inside[-1], waiting, indent)))
+            while inside[-1][0] > indent:
+                inside.pop()
+            key, colon, value = body.partition(":")
+            if inside[-1][0] != indent or not colon or key[:1] in ('"', "-"):
+                return None
+            waiting = None if value else key
+            if value:
+                inside[-1][1][key] = _quick_scalar(value[1:])
+    except (ValueError, AttributeError, StopIteration):
+        return None
+    return root
+
+
+def _quick_inner(above: tuple[int, dict[str, object]], key: str, indent: int) -> dict[str, object]:
+    inner: dict[str, object] = {}
+    if indent != above[0] + 2:
+        raise ValueError(key)
+    above[1][key] = inner
+    return inner
+
+
+def _quick_item(inside: list[tuple[int, dict[str, object]]], waiting: str | None, indent: int) -> None:
+    """A new mapping in the sequence that is, or becomes, the last value of the mapping at this indentation."""
+    while inside[-1][0] > indent:
+        inside.pop()
+    mapping = inside[-1][1]
+    if waiting is not None:
+        mapping[waiting] = []
+    items = mapping[next(reversed(mapping))]
+    item: dict[str, object] = {}
+    items.append(item)  # type: ignore[attr-defined]
+    inside.append((indent + 2, item))
+
+
+def _quick_scalar(text: str) -> Scalar:
+    if text.startswith('"'):
+        said = json.loads(text)
+        return said if isinstance(said, str) else text
+    found = _NOT_TEXT.fullmatch(text)
+    kind = None if found is None else found.lastgroup
+    if kind is None:
+        return text
+    if kind == "bool":
+        return text[0] == "t"
+    return int(text) if kind == "int" else float(text)
+
+
 # Writing.
 
 
@@ -450,7 +522,9 @@ def _write_mapping(mapping: Mapping[str, object], indent: str, lead: str, lines:
         if len(written) > MAX_KEY:
             _fail(f"the key {shown(key)} is longer than {MAX_KEY} characters")
         head = f"{lead}{written}:"
-        if isinstance(value, Mapping):
+        if isinstance(value, str | int | float):
+            lines.append(f"{head} {scalar(value)}")
+        elif isinstance(value, Mapping):
             lines.append(head)
             _write_mapping(value, indent + "  ", indent + "  ", lines, depth + 1)
         elif isinstance(value, list | tuple):

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gitstage import canonical
-from gitstage.canonical import BIGGEST, DocumentError, Problem, dump, line_of, lines_of, parse, quoted, scalar
+from gitstage.canonical import BIGGEST, DocumentError, Problem, dump, line_of, lines_of, parse, quick, quoted, scalar
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -723,6 +723,61 @@ def test_what_was_written_reads_back_and_is_written_the_same(document: dict[str,
     assert data.endswith(b"\n")
     assert b"\r" not in data
     assert list(parse(data)) == list(document)
+
+
+SIMPLE = st.dictionaries(
+    st.sampled_from(["a", "b-c", "d_e"]),
+    st.recursive(
+        SCALARS,
+        lambda inner: st.one_of(
+            st.dictionaries(st.sampled_from(["f", "g"]), inner, min_size=1),
+            st.lists(st.dictionaries(st.sampled_from(["h", "i"]), SCALARS, min_size=1), min_size=1, max_size=3),
+        ),
+        max_leaves=8,
+    ),
+    min_size=1,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(SIMPLE)
+def test_the_quick_guess_at_a_plain_document_is_right(document: dict[str, object]) -> None:
+    data = dump(document)
+    assert "\\U" in data.decode() or typed(quick(data)) == typed(document)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.one_of(st.one_of(DOCUMENTS, SIMPLE).map(dump), YAMLISH, st.binary(max_size=40)), st.data())
+def test_a_quick_guess_that_is_written_as_the_same_bytes_is_what_the_strict_reader_reads(
+    data: bytes, chance: st.DataObject
+) -> None:
+    at = chance.draw(st.integers(0, len(data)))
+    data = data[:at] + chance.draw(st.sampled_from([b"", b"", b"\n", b" ", b"- ", b": ", b"'", b'"', b"#"])) + data[at:]
+    guess = quick(data)
+    with suppress(DocumentError):
+        if guess is not None and dump(guess) == data:
+            assert typed(guess) == typed(parse(data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff: 1\n",
+        b"a\n",
+        b'"a": 1\n',
+        b"- a: 1\n",
+        b"a: 1\n- b: 2\n",
+        b"a:\n    b: 1\n",
+        b"a:\n- b\n",
+        b"a:\n- - b: 1\n",
+        b"  a: 1\n",
+        b'a: "\\x"\n',
+        b"a: " + b"9" * 5000 + b"\n",
+        b"a: " + b"x" * canonical.MAX_BYTES + b"\n",
+    ],
+)
+def test_of_what_is_odd_there_is_no_quick_guess(data: bytes) -> None:
+    assert quick(data) is None
 
 
 @settings(max_examples=200, deadline=None)

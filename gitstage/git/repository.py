@@ -222,6 +222,10 @@ class Repository:
         """Blobs by id, read together (in a partial clone: fetched in one request). What is no blob is left out."""
         return {oid: found.data for oid, found in self._store.read_many(list(oids)).items() if found.kind == "blob"}
 
+    def sizes(self, oids: Iterable[str]) -> dict[str, int]:
+        """How many bytes objects have, asked together and not read. What is not there is left out."""
+        return {header.oid: header.size for header in self._store.headers(list(oids))}
+
     def commits(self, ids: Iterable[str]) -> dict[str, Commit]:
         """Commits by id, read together. One that is not there, or is no commit, raises NoSuchRevision."""
         wanted = list(dict.fromkeys(ids))

@@ -159,12 +159,16 @@ class ObjectStore:
 
     def header(self, oid: str) -> Header:
         """Kind and size of one object."""
-        if oid in self._pending:
-            return Header(oid, self._pending[oid].kind, len(self._pending[oid].data))
-        found = self._asked([oid], lambda reader, names: list(reader.headers(names)))
+        found = self.headers([oid])
         if not found:
             raise NoSuchRevision(f"object {oid!r} is not in this repository")
         return found[0]
+
+    def headers(self, oids: Sequence[str]) -> list[Header]:
+        """Kind and size of objects, asked together; ids of which there is none are left out."""
+        written = [(oid, self._pending[oid]) for oid in oids if oid in self._pending]
+        here = [Header(oid, found.kind, len(found.data)) for oid, found in written]
+        return here + self._asked(oids, lambda reader, names: list(reader.headers(names)))
 
     def commits_among(self, oids: Iterable[str]) -> set[str]:
         """Those ids that are of commits that are here."""

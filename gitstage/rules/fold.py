@@ -41,17 +41,21 @@ from gitstage.values import dataclass, field, replace
 class Step:
     """One commit to be judged: its id, and the tree of the whole repository at it.
 
-    `note` is what a reader should know about it (several commits judged as one step).
+    `note` is what a reader should know about it (several commits judged as one step). Whoever knows it says what
+    differs, in the whole repository, from the tree of the commit `base`, in the order of `changes_between`: where that
+    is the commit judged before, the trees are not compared.
     """
 
     commit: str
     tree: Snapshot
     note: str | None = None
+    base: str | None = None
+    changes: tuple[Change, ...] | None = None
 
     @property
     def again(self) -> Step:
         """The same commit, once more."""
-        return replace(self, note=None)
+        return Step(self.commit, self.tree, base=self.commit, changes=())
 
 
 @dataclass(frozen=True)
@@ -214,7 +218,22 @@ class _Stride:
     @cached_property
     def changed(self) -> tuple[Change, ...]:
         """The paths of the registry that this step changes."""
-        return tuple(changes_between(self.before, self.head))
+        if self.was_without or self._known_changes is None:
+            return tuple(changes_between(self.before, self.head))
+        if not self.world.folder:
+            return self._known_changes
+        prefix = f"{self.world.folder}/"
+        return tuple(
+            Change(change.path.removeprefix(prefix), change.before, change.after)
+            for change in self._known_changes
+            if change.path.startswith(prefix)
+        )
+
+    @property
+    def _known_changes(self) -> tuple[Change, ...] | None:
+        """What this step changes in the whole repository, where somebody said it."""
+        known = self.start.judged is not None and self.step.base == self.start.judged
+        return self.step.changes if known else None
 
     @cached_property
     def displaced(self) -> frozenset[str]:
@@ -264,8 +283,10 @@ class _Stride:
         policy = self.policy_at_start
         if not policy.protected:
             return False
-        before = self.world.trees(self.start.judged)
-        return any(policy.is_protected(change.path) for change in changes_between(before, self.step.tree))
+        changes = self._known_changes
+        if changes is None:
+            changes = tuple(changes_between(self.world.trees(self.start.judged), self.step.tree))
+        return any(policy.is_protected(change.path) for change in changes)
 
     @cached_property
     def policy_at_start(self) -> Policy | None:
@@ -375,7 +396,7 @@ class _Stride:
         thing, layout = Records(model), layout_of(self.policy)
         passed = None if self.was_without else self.start.passed_commit(thing)
         before = self.world.registry(passed)
-        changes = tuple(_of_thing(before, self.head, layout, thing, at_root=False))
+        changes = self._of_records(thing, layout, before, passed)
         case = RecordsCase(
             model=model,
             policy=self.policy,
@@ -410,6 +431,17 @@ class _Stride:
                     )
         else:
             self._leave_open(thing, judgement, passed, touched=touched)
+
+    def _of_records(
+        self, thing: Records, layout: Layout, before: Snapshot, passed: str | None
+    ) -> tuple[tuple[Change, Place], ...]:
+        """What differs in a model's records from `before`, the registry at the commit `passed`."""
+        if self.was_without or passed != self.start.judged:
+            return tuple(_of_thing(before, self.head, layout, thing, at_root=False))
+        # Against the commit judged before it is what the step changes, folder by folder.
+        placed = ((change, layout.place(change.path)) for change in self.changed)
+        mine = [(change, place) for change, place in placed if place.thing == thing]
+        return tuple(sorted(mine, key=lambda pair: RECORD_FOLDERS.index(pair[0].path.partition("/")[0])))
 
     # slots
 

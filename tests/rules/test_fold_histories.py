@@ -11,15 +11,15 @@ from itertools import pairwise
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from gitstage.changes import FILE, Entry, blob_id
+from gitstage.changes import FILE, Entry, Nothing, below, blob_id, changes_between, files
 from gitstage.errors import NoSuchThing
 from gitstage.layout import Slot, archived_path, version_path
-from gitstage.ledger import Effect, Folded
+from gitstage.ledger import Effect, Folded, State
 from gitstage.manifest import read_version
 from gitstage.policy import read_policy
-from gitstage.rules.fold import fold
+from gitstage.rules.fold import Step, fold
 from tests.histories import ADOPT_UNTIL, MODELS, STAGES, Hand, in_use, is_held, legal_change
-from tests.registries import ID, Story, empty_slot
+from tests.registries import ID, PastOf, Story, Tree, empty_slot
 
 # A seed is not worth shrinking, and explaining it would trace every line.
 histories = settings(deadline=None, max_examples=20, phases=[Phase.explicit, Phase.generate])
@@ -305,3 +305,28 @@ def test_what_is_open_holds_up_nobody_else(seed: int) -> None:
         story = history.story.elsewhere()
         story.register("bystander", "1.0.0").stage("bystander", "1.0.0").land()
         assert (story.serves("bystander", "staging"), "staging/bystander" in story.open) == ("1.0.0", False)
+
+
+@histories
+@given(seeds, st.booleans())
+def test_whoever_says_what_a_step_changes_is_told_the_same(seed: int, at_root: bool) -> None:
+    history = History(seed, clocked=False)
+    story = history.story
+    for _ in range(STEPS):
+        history.go_on()
+    if at_root:
+        story.trees = {commit: Tree.of(story.shelf, inside(story, commit)) for commit in story.line}
+        story.folder = ""
+    told = [
+        Step(commit, story.trees[commit], base=base, changes=tuple(changes_between(before, story.trees[commit])))
+        for base, commit in pairwise([None, *story.line])
+        for before in [Nothing() if base is None else story.trees[base]]
+    ]
+    story.past = PastOf()
+    steps = [Step(step.commit, step.tree) for step in told]
+    assert fold(State(), told, story.world()) == fold(State(), steps, story.world())
+
+
+def inside(story: Story, commit: str) -> dict[str, Entry]:
+    """The files of the registry at a commit, by their paths in it."""
+    return dict(files(below(story.trees[commit], story.folder)))

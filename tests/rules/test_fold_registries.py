@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from gitstage.changes import changes_between
 from gitstage.findings import Verdict
 from gitstage.layout import Slot
 from gitstage.ledger import State, state_document, state_from
-from gitstage.rules.fold import World, continued, fold
+from gitstage.rules.fold import Step, World, continued, fold
 from tests.registries import ID, MONDAY, STAGES, PastOf, Story, empty_slot, gated, hold, manifest, policy_file
 
 FOLDERS = ["registry", "", "ml/teams/risk"]
@@ -119,6 +120,18 @@ def test_a_protected_path_is_one_of_the_repository_wherever_the_registry_lies(fo
     through_production(story, "m", "1.1.0")
     story.rollback("m").outside(".github/workflows/x.yml", "x").land()
     assert story.open == {"production/m": ["refused", "policy-alone"]}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_protected_path_is_seen_among_the_changes_that_a_step_says(folder: str) -> None:
+    story = Story(policy_file(protected=["CODEOWNERS", ".github/**"]), folder=folder)
+    through_production(story, "m", "1.0.0")
+    through_production(story, "m", "1.1.0")
+    story.rollback("m").outside(".github/workflows/x.yml", "x").commit()
+    base, head = story.state.judged, story.line[-1]
+    assert base is not None
+    step = Step(head, story.tree, base=base, changes=tuple(changes_between(story.trees[base], story.tree)))
+    assert list(fold(story.state, [step], story.world()).state.open) == ["production/m"]
 
 
 # Becoming a registry.
