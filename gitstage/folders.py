@@ -125,5 +125,3 @@ def _edited(
         elif name not in folders:
             names.pop(name, None)
     return _Folder(names, folders)
-
-

@@ -287,10 +287,14 @@ KINDS: Mapping[str, type[Document]] = MappingProxyType(
 # Reading.
 
 
-@lru_cache(maxsize=256)
 def read_version(data: bytes) -> ModelVersion:
     """The version that a manifest in canonical form says. Raises DocumentError."""
-    # Several rules ask for one manifest, one after the other.
+    return _version(data)
+
+
+# Several rules ask for one manifest, one after the other.
+@lru_cache(maxsize=256)
+def _version(data: bytes) -> ModelVersion:
     return _read(data, ModelVersion)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,7 +70,7 @@ class _Asked:
     def __init__(self, process: git.Git.AutoInterrupt) -> None:
         self.process = process
         # Git says back at once what is no commit. Nobody who writes paths can foresee it.
-        self._end = secrets.token_hex(16).encode() + b"\n"
+        self._end = os.urandom(16).hex().encode() + b"\n"
         self._said = bytearray()
 
     def ask(self, pairs: Sequence[tuple[str, str | None]]) -> None:

@@ -828,3 +828,10 @@ def test_a_commit_is_read_once_however_often_its_tree_is_asked_for(
     assert repo.tree(two).id == sandbox.git("rev-parse", f"{two}^{{tree}}")
     assert repo.tree(one) is not tree
     assert repo.tree(one).id == tree.id
+
+
+def test_sizes_are_asked_together_and_nothing_is_read(sandbox: Sandbox, repo: Repository) -> None:
+    sandbox.commit("one", {"a": "1", "b": "22"})
+    a, b = (sandbox.git("rev-parse", f"HEAD:{name}") for name in "ab")
+    written = repo.write_blob(b"333")
+    assert repo.sizes([a, b, written, "1" * 40]) == {a: 1, b: 2, written: 3}

@@ -319,7 +319,7 @@ def test_whoever_says_what_a_step_changes_is_told_the_same(seed: int, at_root: b
         story.folder = ""
     told = [
         Step(commit, story.trees[commit], base=base, changes=tuple(changes_between(before, story.trees[commit])))
-        for base, commit in pairwise([None, *story.line])
+        for base, commit in zip([None, *story.line], story.line, strict=False)
         for before in [Nothing() if base is None else story.trees[base]]
     ]
     story.past = PastOf()
