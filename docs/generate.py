@@ -38,6 +38,8 @@ def commands() -> str:
             command = cli.get_command(click.Context(cli), name)
             assert command is not None
             parts += [f"### gitstage {name}", "", *_fenced(_help(command, f"gitstage {name}"))]
+            for inner, sub in command.commands.items() if isinstance(command, click.Group) else ():
+                parts += [f"#### gitstage {name} {inner}", "", *_fenced(_help(sub, f"gitstage {name} {inner}"))]
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -41,6 +41,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "check": "Judge a change as a pull request would be judged.",
         "tag": "Put into effect what has landed.",
         "explain": "Say what a promotion would need to pass.",
+        "hook": "Judge before it lands: hooks of git.",
     },
     "Read": {
         "status": "Show what is in each stage.",
@@ -185,8 +186,8 @@ def _how(ctx: click.Context | None) -> str:
     if ctx is None or ctx.parent is None:
         return "gitstage --help"
     examples = [line.strip() for line in (ctx.command.epilog or "").splitlines()]
-    example = next((line for line in examples if line.startswith(f"gitstage {ctx.command.name}")), None)
-    return re.split("  +", example)[0] if example else f"gitstage {ctx.command.name} --help"
+    example = next((line for line in examples if line.startswith(ctx.command_path)), None)
+    return re.split("  +", example)[0] if example else f"{ctx.command_path} --help"
 
 
 def _say(error: GitstageError) -> None:

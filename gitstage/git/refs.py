@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gitstage.git.environment import Purpose
 from gitstage.git.errors import GitError, NoSuchRevision, RefLocked, RefMoved
@@ -15,6 +15,8 @@ from gitstage.values import dataclass
 NOTHING = "0" * 40
 # More patterns than this cost for-each-ref more than telling the refs apart here.
 FEW = 16
+# What somebody pushes is not read into memory whatever its size.
+LARGEST_TAG = 2**20
 NO_REF_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|/\.|\.lock(?:/|\Z)|\A[/.-]|[/.]\Z|\A@\Z")
 """What git-check-ref-format(1) forbids in a full name."""
 
@@ -108,6 +110,30 @@ def tags(processes: Processes, store: ObjectStore, prefixes: Sequence[str]) -> l
     for oid, names in named.items():
         raise GitError(f"tag object {oid} of {names[0]} is missing", hint=FSCK)
     return [found[name] for name in refs]
+
+
+def tags_of(store: ObjectStore, objects: Mapping[str, str]) -> dict[str, Tag]:
+    """Objects as the tags that refs of these names make of them; `target` is what each names itself."""
+    found = {}
+    for name, oid in objects.items():
+        header = store.header(oid)
+        if header.kind != "tag":
+            found[name] = Tag(name, oid, header.kind, oid, "", None)
+        elif header.size > LARGEST_TAG:
+            raise GitError(f"tag object {oid}, where {name} should be, is larger than {LARGEST_TAG} bytes")
+        else:
+            found[name] = parsed_tag(name, oid, store.read(oid))[0]
+    return found
+
+
+def symbolic(processes: Processes, names: Sequence[str]) -> dict[str, str]:
+    """The refs among `names` that only stand for another one, and for which."""
+    if not names:
+        return {}
+    wanted = set(names)
+    answer = processes.run("for-each-ref", "--format=%(refname) %(symref)", *_patterns(names))
+    rows = (decoded(line).split(" ", 1) for line in answer.out.splitlines())
+    return {name: target for name, target in rows if target and name in wanted}
 
 
 def peeled(store: ObjectStore, oid: str) -> str:

@@ -74,9 +74,13 @@ class Place:
 
 
 class Repository:
-    """A repository that git lets us use. Close it, or use it in a `with`, to end the process that it keeps."""
+    """A repository that git lets us use. Close it, or use it in a `with`, to end the process that it keeps.
 
-    def __init__(self, place: Place) -> None:
+    One that `serves` others knows no remote, whatever its configuration says, and so never opens a connection.
+    """
+
+    def __init__(self, place: Place, *, serves: bool = False) -> None:
+        self._serves = serves
         self.git_dir = place.git_dir
         self.common_dir = place.common_dir
         self.work_tree = place.work_tree
@@ -98,9 +102,9 @@ class Repository:
         self._without_fetching: Reader | None = None
 
     @staticmethod
-    def discover(path: str | PathLike[str] = ".") -> Repository:
+    def discover(path: str | PathLike[str] = ".", *, serves: bool = False) -> Repository:
         """The repository at or above `path`: a work tree, a linked one, a bare repository, or a git directory."""
-        return Repository(place_of(Path(path)))
+        return Repository(place_of(Path(path)), serves=serves)
 
     def __enter__(self) -> Self:
         return self
@@ -173,12 +177,32 @@ class Repository:
         """The tags below prefixes such as `refs/tags/a/`, in the order of their names; without any, all tags."""
         return refs.tags(self.processes, self._store, prefixes or (TAGS,))
 
+    def tags_of(self, objects: Mapping[str, str]) -> dict[str, Tag]:
+        """What refs are, or would be, as tags, by their names and the objects that they point at.
+
+        Here `target` is what a tag names itself, which may be a tag again. An object that is not here raises
+        NoSuchRevision.
+        """
+        return refs.tags_of(self._store, objects)
+
+    def symbolic_refs(self, *names: str) -> dict[str, str]:
+        """Those of some refs that only stand for another, and the full name of the one that they stand for."""
+        return refs.symbolic(self.processes, names)
+
     def config(self, key: str) -> str | None:
         """The last value of a key of git's configuration; "true" for one that stands there without a value."""
         section, _, rest = key.partition(".")
         subsection, dot, name = rest.rpartition(".")
         values = self._config().get(f"{section.lower()}.{subsection}{dot}{name.lower()}")
         return values[-1] if values else None
+
+    @property
+    def hooks_folder(self) -> Path:
+        """Where git looks for hooks (githooks(5)); a relative `core.hooksPath` counts from where hooks are run."""
+        configured = self.config("core.hooksPath")
+        if configured is None:
+            return self.common_dir / "hooks"
+        return (self.work_tree or self.git_dir) / Path(configured).expanduser()
 
     def is_set(self, key: str) -> bool:
         """Whether a yes-or-no key of git's configuration says yes."""
@@ -257,6 +281,13 @@ class Repository:
         """What each (commit, base) differs in, some at a time, in their order, by one process; None is the empty tree."""
         self._needs_history()
         return differences(self.processes, pairs)
+
+    def continues(self, old: str, new: str) -> bool:
+        """Whether `old` is on the first-parent line of `new`."""
+        if old == new:
+            return True
+        line = self.first_parents(old, new)
+        return bool(line) and self.commits(line[:1])[line[0]].parents[:1] == (old,)
 
     def first_touching(self, path: str, to: str) -> str | None:
         """The oldest commit on the first-parent line of `to` that changed what lies at `path`."""
@@ -351,7 +382,7 @@ class Repository:
 
     def remote(self, branch: str | None = None) -> str | None:
         """The remote of `branch` (a full ref name; None: the current one), else the only one, else origin, if any."""
-        if self.is_bare:
+        if self.is_bare or self._serves:
             return None
         branch = branch or self.head().branch
         named = self.config(f"branch.{branch.removeprefix(HEADS)}.remote") if branch else None
@@ -414,6 +445,8 @@ class Repository:
 
     def _promised(self) -> Promised | None:
         """How objects are read that this clone lacks; None where it is no partial one."""
+        if self._serves:
+            return None
         promisor = self.config("extensions.partialclone") or next(
             (name for name in self.remotes() if self.is_set(f"remote.{name}.promisor")), None
         )

@@ -326,7 +326,7 @@ class Registry:
             self.now = state.clock
         steps = list(self.steps(state.judged, commit))
         world = self.world(until=until)
-        self._prefetch(state, steps)
+        self.prefetch(state, steps)
         return fold(state, steps, world), world
 
     def _continues(self, judged: str, commit: str) -> bool:
@@ -339,7 +339,7 @@ class Registry:
         except GitError:  # the commit is not here
             return lands
 
-    def _prefetch(self, state: State, steps: list[Step]) -> None:
+    def prefetch(self, state: State, steps: list[Step]) -> None:
         """Reads the tags of all models that open things and steps speak of, in one go."""
         models = {model for item in state.open.values() if (model := getattr(item.thing, "model", None))}
         before = self.at(state.judged)

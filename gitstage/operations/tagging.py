@@ -44,8 +44,26 @@ def written(registry: Registry, folded: Folded, *, reason: str | None = None) ->
     return Tagged(tags, _ledger(registry, folded, tags, reason))
 
 
+@dataclass(frozen=True)
+class Claim:
+    """A tag that what took effect calls for: its full ref, the commit that it stands on, and its message."""
+
+    ref: str
+    commit: str
+    message: str
+
+
 def _tags(registry: Registry, folded: Folded) -> list[RefUpdate]:
-    repo, identity = registry.repo, registry.identity
+    repo = registry.repo
+    return [
+        RefUpdate(claim.ref, repo.write_tag(claim.ref, claim.commit, claim.message), None)
+        for claim in claims(registry, folded)
+    ]
+
+
+def claims(registry: Registry, folded: Folded) -> list[Claim]:
+    """The tags that what took effect calls for, but those of versions that are there already."""
+    identity = registry.identity
     wanted: list[tuple[str, str, str]] = []
     for policy in folded.policies:
         # Nothing is decided by these: one that cannot be made stops nobody.
@@ -59,9 +77,7 @@ def _tags(registry: Registry, folded: Folded) -> list[RefUpdate]:
         wanted.append((effect.name, effect.commit, promotion_message(effect, identity.id)))
     there = _present(registry, folded)
     return [
-        RefUpdate(ref, repo.write_tag(ref, commit, message), None)
-        for name, commit, message in wanted
-        if (ref := identity.tag_ref(name)) not in there
+        Claim(ref, commit, message) for name, commit, message in wanted if (ref := identity.tag_ref(name)) not in there
     ]
 
 

@@ -152,9 +152,15 @@ def fold(state: State, steps: Iterable[Step], world: World) -> Folded:
     What is open is judged once more at the commit judged last, at `world.now`, before anything else. Where the clock
     of whoever judges is behind that of the last run, that one is the moment.
     """
+    return resumed(Folded(state=state), steps, world)
+
+
+def resumed(folded: Folded, steps: Iterable[Step], world: World) -> Folded:
+    """What earlier runs came to, and one more run after them, which may be at a later moment."""
+    state = folded.state
     world = _not_before(world, state.clock)
     again = [Step(state.judged, world.trees(state.judged))] if state.judged is not None and state.open else []
-    return continued(Folded(state=replace(state, clock=world.now)), chain(again, steps), world)
+    return continued(replace(folded, state=replace(state, clock=world.now)), chain(again, steps), world)
 
 
 def continued(folded: Folded, steps: Iterable[Step], world: World) -> Folded:

@@ -1,0 +1,249 @@
+"""Whether pushed tags and a pushed ledger say what folding says, moment by moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from gitstage.changes import FILE, Entry, Snapshot, blob_id, joined
+from gitstage.errors import GitstageError
+from gitstage.git import Repository, Tag
+from gitstage.layout import MODELS, NUMBER
+from gitstage.ledger import LEDGER_FILE, Folded, State, body_of, state_document, state_from
+from gitstage.operations.guarded import TAGS, Guarded, Objection, Update
+from gitstage.operations.registries import Registry, TrunkRewritten
+from gitstage.operations.tagging import Claim, claims
+from gitstage.rules.fold import Step, continued, resumed
+
+TOLERANCE = timedelta(minutes=10)
+"""How far the clock of whoever tagged may be from the server's, the time that the push took included."""
+LARGEST_LEDGER = 2**26
+"""Bytes."""
+SAME_RELEASE = "run gitstage tag anew, with the release of gitstage that the server has"
+
+Standing = Literal["ours", "in the way", "free"]
+
+
+def claimed_registry(tag: Tag) -> str | None:
+    """The id of the registry that a tag says it belongs to; None where it is no tag of gitstage."""
+    if tag.kind != "tag":
+        return None
+    try:
+        body = body_of(tag.message)
+    except ValueError:
+        return None
+    return str(body.get("registry")) if str(body.get("schema", "")).startswith("gitstage/") else None
+
+
+def standing(guarded: Guarded, ref: str, trees: Sequence[Snapshot]) -> Standing:
+    """Whether a tag's name is one that only gitstage gives, or one below which git then allows none of these.
+
+    `trees` say which models there are.
+    """
+    identity = guarded.identity
+    name = ref.removeprefix(TAGS)
+    if identity.tag_prefix and not name.startswith(identity.tag_prefix):
+        return "in the way" if identity.tag_prefix.startswith(f"{name}/") else "free"
+    parts = name.removeprefix(identity.tag_prefix).split("/")
+    if parts[0] == "policy":
+        return "in the way" if len(parts) == 1 else "ours" if NUMBER.match(parts[1]) else "free"
+
+    def is_there(model: Sequence[str]) -> bool:
+        path = joined(guarded.folder, "/".join((MODELS, *model)))
+        return any(entry is not None and entry.is_folder for entry in (tree.entry(path) for tree in trees))
+
+    for at, part in enumerate(parts[1:], start=1):
+        if part in identity.stages and is_there(parts[:at]):
+            return "ours" if at + 1 < len(parts) else "in the way"
+        if part[:1] == "v" and identity.layout.is_version(part[1:]) and is_there(parts[:at]):
+            return "ours" if identity.tag_versions else "free"
+    return "in the way" if is_there(parts) else "free"
+
+
+@dataclass
+class Claimed:
+    """The tags and the ledger of one push, held against what folding says at the moments that they name.
+
+    `tip` is the trunk's tip once the push is let in, `now` the server's clock; `rewritten` says that the trunk was
+    rewritten on the server itself, so that a ledger may go on knowingly.
+    """
+
+    repo: Repository
+    guarded: Guarded
+    tip: str
+    rewritten: bool
+    now: datetime
+    objections: list[Objection] = field(default_factory=list)
+
+    def checked(self, ledger: Update | None, tags: Mapping[str, Tag], *, is_first: bool) -> Folded | None:
+        """Finds what is not so. The answer is what the runs of a pushed ledger came to; None without one that is true.
+
+        `is_first` says that the trunk comes with this push: then the runs may lie in the past, since this server knows
+        nothing that could gainsay them.
+        """
+        folded = None if ledger is None else self._runs(ledger, is_first=is_first)
+        if self.objections:
+            return None
+        expected = {} if folded is None else {claim.ref: claim for claim in claims(self._registry(), folded)}
+        for ref, tag in tags.items():
+            self._compare(ref, tag, expected.get(ref), with_ledger=ledger is not None)
+        for ref in expected.keys() - tags.keys():
+            self._object(ref, "the ledger says that this took effect, and its tag is not pushed with it", SAME_RELEASE)
+        return folded
+
+    def _object(self, ref: str, message: str, hint: str | None = None) -> None:
+        self.objections.append(Objection(ref=ref, rule="ledger", message=message, hint=hint))
+
+    def _compare(self, ref: str, tag: Tag, claim: Claim | None, *, with_ledger: bool) -> None:
+        if claim is None:
+            said = (
+                "folding says nothing of this"
+                if with_ledger
+                else "a tag of gitstage comes with the ledger that says so"
+            )
+            self._object(ref, said, "gitstage tag makes both")
+        elif tag.kind != "tag":
+            self._object(ref, "it is no annotated tag")
+        elif tag.target != claim.commit:
+            self._object(ref, f"it stands on {tag.target[:12]}, and this took effect at {claim.commit[:12]}")
+        elif tag.message.rstrip("\n") != claim.message.rstrip("\n"):
+            self._object(ref, f"it claims what is not so: {_difference(tag.message, claim.message)}", SAME_RELEASE)
+
+    # the ledger
+
+    def _registry(self, moment: datetime | None = None, tip: str | None = None) -> Registry:
+        when = moment or self.now
+        registry = Registry(self.repo, self.guarded.folder, self.guarded.identity, lambda: when)
+        registry.tip = tip or self.tip
+        return registry
+
+    def _runs(self, ledger: Update, *, is_first: bool) -> Folded | None:
+        """What the runs that a ledger records come to; an objection where one is not as folding says."""
+        if ledger.new is None:
+            self._object(ledger.ref, "the ledger is never deleted")
+            return None
+        runs = self._line(ledger)
+        if runs is None:
+            self._object(
+                ledger.ref,
+                "the ledger goes from parent to child, and this one would be rewound or replaced",
+                "gitstage tag, again",
+            )
+            return None
+        so_far = Folded(state=self._registry().state)
+        for commit in runs:
+            try:
+                so_far = self._run(commit, so_far, is_first=is_first)
+            except _NotSo as error:
+                self._object(ledger.ref, f"{commit[:12]}: {error.message}", error.hint)
+                return None
+        return so_far
+
+    def _line(self, ledger: Update) -> list[str] | None:
+        """The new commits of a ledger, oldest first; None where they do not follow the old one, parent to child."""
+        line: list[str] = []
+        commit = ledger.new
+        while commit != ledger.old:
+            if commit is None:
+                return None
+            line.append(commit)
+            parents = self.repo.commits([commit])[commit].parents
+            if len(parents) > 1:
+                return None
+            commit = parents[0] if parents else None
+        return line[::-1]
+
+    def _run(self, commit: str, so_far: Folded, *, is_first: bool) -> Folded:
+        tree = self.repo.tree(commit)
+        said = self._document(tree)
+        self._check_moment(said, so_far.state, is_first=is_first)
+        found: Folded | None = None
+        for folded in self._folded(said, so_far):
+            found = folded
+            document = state_document(folded.state, self.guarded.identity.id)
+            if dict(tree.listing("")) == {LEDGER_FILE: Entry(FILE, blob_id(document))}:
+                return folded
+        if found is None:
+            raise _NotSo("it has judged a commit that is not on the trunk, or one that was judged before")
+        raise _NotSo("it says something else than folding does", hint=SAME_RELEASE)
+
+    def _document(self, tree: Snapshot) -> State:
+        entry = tree.entry(LEDGER_FILE)
+        if entry is None or entry.mode != FILE or tree.size(entry.oid) > LARGEST_LEDGER:
+            raise _NotSo(f"it holds no {LEDGER_FILE} that could be read")
+        try:
+            return state_from(tree.read(entry.oid), self.guarded.identity.id)
+        except GitstageError as error:
+            raise _NotSo(error.message) from error
+
+    def _check_moment(self, said: State, before: State, *, is_first: bool) -> None:
+        if said.clock is None or said.judged is None:
+            raise _NotSo("it says not what was judged, or not when")
+        if said.clock > self.now + TOLERANCE:
+            raise _NotSo(
+                f"its moment {said.clock:%Y-%m-%dT%H:%M:%SZ} is still to come", hint="set the clock of whoever tags"
+            )
+        if before.clock is not None and said.clock < before.clock:
+            raise _NotSo("its moment is before that of the run before it")
+        if not is_first and said.clock < self.now - TOLERANCE:
+            raise _NotSo(
+                f"it is backdated: its moment {said.clock:%Y-%m-%dT%H:%M:%SZ} is more than "
+                f"{TOLERANCE.seconds // 60} minutes ago",
+                hint="gitstage tag, again",
+            )
+
+    def _folded(self, said: State, so_far: Folded) -> list[Folded]:
+        """What folding says to `said.judged` at `said.clock`: by `tag`, and by a command that lands a commit of its own.
+
+        The one looks at the trunk's tip all the way, the other at what was the tip before its own commit.
+        """
+        assert said.judged is not None
+        if not self._on_trunk(said.judged):
+            return []
+        try:
+            return [
+                folded for at in (None, self._parent(said.judged)) if (folded := self._at(said, so_far, at)) is not None
+            ]
+        except TrunkRewritten:
+            if not self.rewritten or said.judged != self.tip:
+                return []
+            registry = self._registry(said.clock, said.judged)
+            step = Step(said.judged, self.repo.tree(said.judged))
+            registry.prefetch(so_far.state, [step])
+            return [resumed(so_far, [step], registry.world())]
+
+    def _at(self, said: State, so_far: Folded, parent: str | None) -> Folded | None:
+        whole = self._registry(said.clock, said.judged)
+        steps = list(whole.steps(so_far.state.judged, str(said.judged)))
+        whole.prefetch(so_far.state, steps)
+        if parent is None:
+            return resumed(so_far, steps, whole.world())
+        if not steps:
+            return None
+        first = self._registry(said.clock, parent)
+        folded = resumed(so_far, steps[:-1], first.world())
+        return continued(folded, steps[-1:], whole.world())
+
+    def _parent(self, commit: str) -> str | None:
+        parents = self.repo.commits([commit])[commit].parents
+        return parents[0] if parents else None
+
+    def _on_trunk(self, commit: str) -> bool:
+        return commit == self.tip or (
+            not self.repo.unreachable([commit], self.tip) and self.repo.continues(commit, self.tip)
+        )
+
+
+class _NotSo(GitstageError):
+    """A ledger does not say what folding says."""
+
+
+def _difference(said: str, so: str) -> str:
+    """The first line at which two texts differ."""
+    lines = zip(said.rstrip("\n").split("\n"), so.rstrip("\n").split("\n"), strict=False)
+    for one, other in lines:
+        if one != other:
+            return f"{one.strip()!r} instead of {other.strip()!r}"
+    return "it is longer, or cut off"
