@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gitstage.cli.context import Context, dry_run_option, json_option, pass_context
 from gitstage.cli.output import print_line
+from gitstage.errors import GitstageError
+
+if TYPE_CHECKING:
+    from gitstage.operations.init import Workflows
 
 
 @click.command(
@@ -30,11 +35,7 @@ def command(context: Context, folder: str | None, ci: str | None, dry_run: bool,
     from gitstage.cli.outcomes import tell
     from gitstage.operations import init
 
-    workflows: init.Workflows | None = None
-    if ci == "github":
-        from gitstage.github.workflows import workflow_files
-
-        workflows = workflow_files
+    workflows = None if ci is None else _workflows(ci)
     made = init.run(Path(context.directory), folder or context.folder, ci=ci, workflows=workflows, dry_run=dry_run)
     code = tell(made.outcome, as_json=as_json)
     if not as_json and made.outcome.commit is not None:
@@ -45,3 +46,17 @@ def command(context: Context, folder: str | None, ci: str | None, dry_run: bool,
         click.echo("Next:", err=True)
         click.echo("  gitstage register MODEL@1.0.0 --artifact FILE --metric NAME=VALUE --to staging", err=True)
     return code
+
+
+def _workflows(forge: str) -> Workflows:
+    """What writes a forge's workflows: its own face, found by an entry point, since faces do not know each other."""
+    from importlib.metadata import entry_points
+
+    found = next(iter(entry_points(group="gitstage.workflows", name=forge)), None)
+    if found is None:
+        raise GitstageError(
+            f"this gitstage was not installed whole: nothing here writes workflows for {forge}",
+            hint="install it (pip install gitstage), or go on without --ci",
+        )
+    writer: Workflows = found.load()
+    return writer

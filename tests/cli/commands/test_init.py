@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from importlib.metadata import entry_points
+
 from inline_snapshot import snapshot
 
+from gitstage.github.workflows import workflow_files
 from tests.cli.shell import Shell
 
 
@@ -41,6 +44,25 @@ def test_workflows_are_written_with_it(new: Shell) -> None:
     new("-C", "../fresh", "init", "--ci", "github")
     found = sorted(path.name for path in (new.story.path.parent / "fresh" / ".github" / "workflows").iterdir())
     assert found == ["gate.yml", "tag.yml"]
+
+
+def test_the_one_who_writes_workflows_is_found_by_name(new: Shell) -> None:
+    (writer,) = entry_points(group="gitstage.workflows")
+    assert (writer.name, writer.load()) == ("github", workflow_files)
+    new("init", "two", "--ci", "github")
+    written = {path: new.story.read(path).encode() for path in workflow_files("two", "main")}
+    assert written == workflow_files("two", "main")
+
+
+def test_without_anybody_who_writes_workflows_nothing_is_made(new: Shell) -> None:
+    new.patch.setattr("importlib.metadata.entry_points", lambda **_: ())
+    before = new.state()
+    assert new("init", "two", "--ci", "github") == snapshot("""\
+! error: this gitstage was not installed whole: nothing here writes workflows for github
+!   try: install it (pip install gitstage), or go on without --ci
+[2]
+""")
+    assert new.state() == before
 
 
 def test_a_registry_is_made_once(new: Shell) -> None:
