@@ -41,7 +41,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "check": "Judge a change as a pull request would be judged.",
         "tag": "Put into effect what has landed.",
         "explain": "Say what a promotion would need to pass.",
-        "hook": "Judge before it lands: hooks of git.",
+        "hook": "Judge before a commit, before a push and on a server: hooks of git.",
     },
     "Read": {
         "status": "Show what is in each stage.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -12,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from gitstage.changes import EXECUTABLE, FILE, LINK, Entry
-from gitstage.git import refs, remotes
+from gitstage.git import index, refs, remotes
 from gitstage.git.environment import INDEX, OBJECTS, Purpose, from_a_hook
 from gitstage.git.errors import (
     CannotSign,
@@ -105,6 +106,19 @@ class Repository:
     def discover(path: str | PathLike[str] = ".", *, serves: bool = False) -> Repository:
         """The repository at or above `path`: a work tree, a linked one, a bare repository, or a git directory."""
         return Repository(place_of(Path(path)), serves=serves)
+
+    @staticmethod
+    def of_hook(path: str | PathLike[str] = ".") -> Repository:
+        """The repository in whose hook we run: that at or above `path`, unless git names another (`GIT_DIR`)."""
+        named = os.environ.get("GIT_DIR")
+        if not named:
+            return Repository.discover(path)
+        git_dir = Path(named).resolve()
+        with suppress(NotARepository):
+            found = Repository.discover(path)
+            if found.git_dir.resolve() == git_dir:
+                return found
+        return Repository(_place_of_git_dir(git_dir, Path(path)))
 
     def __enter__(self) -> Self:
         return self
@@ -218,6 +232,10 @@ class Repository:
             del self._trees[next(iter(self._trees))]
         return found
 
+    def empty_tree(self) -> Tree:
+        """The tree that holds nothing, and can read every object of the repository all the same."""
+        return Tree(index.EMPTY_TREE, self._store, self._listings)
+
     def listed(self, commit: str, paths: Sequence[str]) -> list[tuple[str, Entry]]:
         """What lies below `paths` at a commit, folders left out, by one `ls-tree`; paths that are not there are left out."""
         answer = self.processes.run(
@@ -249,6 +267,22 @@ class Repository:
     def sizes(self, oids: Iterable[str]) -> dict[str, int]:
         """How many bytes objects have, asked together and not read. What is not there is left out."""
         return {header.oid: header.size for header in self._store.headers(list(oids))}
+
+    def staged(self, commit: str | None) -> index.Staged:
+        """How the next commit would differ from `commit` (None: from nothing); the work tree is not looked at."""
+        return index.staged(self.processes, commit)
+
+    def staged_files(self, name: str) -> list[str]:
+        """The paths of the index that end in a file called `name`, wherever it lies."""
+        return index.called(self.processes, name)
+
+    def merging(self) -> list[str]:
+        """The commits that are being merged into the current branch: the next commit's parents after the first."""
+        try:
+            text = (self.git_dir / "MERGE_HEAD").read_text(encoding="ascii")
+        except FileNotFoundError:
+            return []
+        return [oid for oid in text.split() if is_object_id(oid)]
 
     def commits(self, ids: Iterable[str]) -> dict[str, Commit]:
         """Commits by id, read together. One that is not there, or is no commit, raises NoSuchRevision."""
@@ -541,6 +575,18 @@ def _unusable(path: Path, said: str) -> NotARepository:
         return NotARepository(f"{broken / '.git'} is no repository that git can read", hint=hint)
     message, hint_for_it = explained(said, f"git says nothing of {path}")
     return NotARepository(message, hint=hint_for_it)
+
+
+def _place_of_git_dir(git_dir: Path, work_tree: Path) -> Place:
+    """The place of a git directory whose work tree lies elsewhere, as git has told us in the environment of a hook."""
+    processes = Processes(("-C", str(work_tree), f"--git-dir={git_dir}"))
+    answer = processes.run("rev-parse", *ASKED, options=NO_HOOKS, purpose=Purpose.WRITING, accept=(0, 128))
+    lines = answer.out.decode("utf-8", "surrogateescape").split("\n")[:-1]
+    if len(lines) != len(ASKED) - 1 or lines[2] != "sha1":
+        raise _unusable(git_dir, answer.err)
+    bare, shallow, _, _, common_dir, _ = lines
+    top = None if bare == "true" else work_tree.resolve()
+    return Place(git_dir, Path(common_dir), top, "", bare == "true", shallow == "true")
 
 
 def _place_of_work_tree(git_dir: Path) -> Place:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gitstage.changes import Snapshot, below, changes_between
 from gitstage.errors import GitstageError
 from gitstage.findings import Finding, Judgement, Report, Verdict
@@ -13,6 +11,21 @@ from gitstage.operations.landing import report_of
 from gitstage.operations.registries import Registry, settled_identity
 from gitstage.policy import Policy
 from gitstage.rules.fold import Step, World, continued, current_policy, layout_of
+from gitstage.values import dataclass, replace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """What is judged: a tree of the whole repository, and the commits on which it was built, the branch's own first.
+
+    `commit` is the id under which it is judged. Where `before` is given, only what differs between it and the tree
+    counts; the rest of the branch is not its doing.
+    """
+
+    tree: Snapshot
+    parents: tuple[str, ...]
+    commit: str
+    before: Snapshot | None = None
 
 
 def run(registry: Registry, *, base: str | None = None, head: str | None = None) -> Report:
@@ -27,27 +40,30 @@ def run(registry: Registry, *, base: str | None = None, head: str | None = None)
     head_commit = repo.resolve(head) if head is not None else registry.head
     if head_commit is None:
         raise GitstageError("there is no commit to judge", hint="gitstage init makes the first one")
+    proposal = Proposal(tree=repo.tree(head_commit), parents=(head_commit,), commit=head_commit)
+    return replace(judged(registry, base_commit, proposal), head=head_commit)
+
+
+def judged(registry: Registry, base_commit: str | None, proposal: Proposal) -> Report:
+    """What the judge says of a proposal, against what has passed at `base_commit` (None: nothing has)."""
     registry = _as_the_base_says(registry, base_commit)
     before: Snapshot = registry.at(base_commit)
     folded, world = registry.folded(base_commit)
     world = _with_tip(registry, world)
     policy = current_policy(folded.state, world)
-    tree, conflicts, problem = _foretold(registry, base_commit, head_commit, policy)
+    tree, conflicts, problem = _foretold(registry, base_commit, proposal, policy)
     if problem is not None:
-        return Report(
-            judgements=(problem,),
-            moment=registry.now,
-            registry=registry.folder,
-            base=base_commit,
-            head=head_commit,
-        )
+        return Report(judgements=(problem,), moment=registry.now, registry=registry.folder, base=base_commit)
     registry.past.load(registry.models_changed(before, below(tree, registry.folder)))
     registry.past.verify()
-    after = continued(replace(folded, judgements=()), [Step(head_commit, tree)], world)
-    things = _touched(registry, before, tree, world)
+    after = continued(replace(folded, judgements=()), [Step(proposal.commit, tree)], world)
+    if proposal.before is None:
+        things = _touched(registry, before, tree, world)
+    else:
+        things = _touched(registry, below(proposal.before, registry.folder), proposal.tree, world)
     if policy is None:
         things |= {item.thing for item in after.state.open.values()}
-    report = report_of(registry, after, things, conflicts, base=base_commit, head=head_commit)
+    report = report_of(registry, after, things, conflicts, base=base_commit, head=None)
     return replace(report, new_registry=policy is None and bool(report.judgements or things))
 
 
@@ -67,17 +83,18 @@ def _with_tip(registry: Registry, world: World) -> World:
 
 
 def _foretold(
-    registry: Registry, base: str | None, head: str, policy: Policy | None
+    registry: Registry, base: str | None, proposal: Proposal, policy: Policy | None
 ) -> tuple[Snapshot, tuple[str, ...], Judgement | None]:
-    """The tree that the base would have once the head is merged, what conflicts, and why there is none.
+    """The tree that the base would have once the proposal is merged, what conflicts, and why there is none.
 
     Looked at are the registry and the paths that `policy`, the one in effect, protects.
     """
     repo = registry.repo
-    bases = [] if base is None else repo.merge_bases(base, head)
-    if base is None or bases == [base]:
-        return repo.tree(head), (), None
-    if bases == [head]:
+    shared = [] if base is None else [repo.merge_bases(base, parent) for parent in proposal.parents]
+    if base is None or [base] in shared:
+        return proposal.tree, (), None
+    bases = shared[0] if shared else []
+    if bases == [proposal.commit]:
         return repo.tree(base), (), None
     if len(bases) != 1:
         trunk = registry.identity.trunk
@@ -92,7 +109,7 @@ def _foretold(
     whole = merged(
         repo.tree(bases[0]),
         repo.tree(base),
-        repo.tree(head),
+        proposal.tree,
         lambda path: path.startswith(folder) or (policy is not None and policy.is_protected(path)),
     )
     mine = tuple(path for path in whole.conflicts if path.startswith(folder) and _owns(registry, path))

@@ -1,4 +1,4 @@
-"""Hooks of git: putting the one in place that has gitstage asked."""
+"""Hooks of git: putting those in place that have gitstage asked, beside whatever is there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from gitstage.errors import GitstageError
@@ -14,59 +15,103 @@ from gitstage.git import Repository
 from gitstage.values import dataclass
 
 MARK = "# Written by gitstage hook install; what it finds is told by gitstage."
+OF_DEVELOPERS = ("pre-commit", "pre-push")
+OF_SERVERS = ("pre-receive",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Installed:
-    """A hook that is in place: which, where, and whether it was there already, word for word."""
+class Hook:
+    """What became of one hook.
+
+    `state` is `written`, `renewed` (an older one of ours was there), `kept` (it is there already) or `taken`: there is
+    somebody else's, which stays as it is. `line` is what to add to that one.
+    """
 
     name: str
     path: Path
-    was_there: bool
+    state: str
+    line: str
 
 
-def install(repo: Repository, name: str, options: Sequence[str] = ()) -> Installed:
-    """Puts a hook in place that runs `gitstage hook NAME` with `options`, by the Python that runs this.
+def install(
+    repo: Repository, names: Sequence[str] = (), options: Sequence[str] = (), *, dry_run: bool = False
+) -> tuple[Hook, ...]:
+    """Puts hooks in place that run `gitstage hook NAME` with `options`, by the Python that runs this.
 
-    One that gitstage wrote is replaced; another one raises GitstageError, as does `pre-receive` in a repository that
-    nobody pushes to.
+    Without a name they are a developer's, or in a bare repository a server's. Raises GitstageError where git looks
+    for hooks in a place that cannot be written, or is not this repository's alone; and for `pre-receive` in a
+    repository that nobody pushes to.
     """
-    if name == "pre-receive" and not repo.is_bare:
-        raise GitstageError(
-            "pre-receive guards a repository that people push to, and this one has a work tree",
-            hint="on the server: gitstage -C REPOSITORY.git hook install pre-receive",
-        )
-    path = repo.hooks_folder / name
-    text = script(name, options)
-    there = _read(path)
-    if there is not None and MARK not in there:
-        raise GitstageError(
-            f"{path} is there already, and somebody else's",
-            hint=f"call gitstage at its end: {script(name, options).splitlines()[-1]}",
-        )
-    if there == text and os.access(path, os.X_OK):
-        return Installed(name=name, path=path, was_there=True)
-    try:
-        _write(path, text)
-    except OSError as error:
-        raise GitstageError(f"{path} cannot be written: {error.strerror}") from error
-    return Installed(name=name, path=path, was_there=False)
+    names = names or (OF_SERVERS if repo.is_bare else OF_DEVELOPERS)
+    if not repo.is_bare:
+        _refuse_what_is_for_servers(names)
+        _refuse_what_is_for_all(repo)
+    found = [_looked_at(repo.hooks_folder / name, script(name, options)) for name in names]
+    for hook in found:
+        if hook.state in ("written", "renewed") and not dry_run:
+            try:
+                _write(hook.path, script(hook.name, options))
+            except OSError as error:
+                raise GitstageError(f"{hook.path} cannot be written: {error.strerror}") from error
+    return tuple(found)
 
 
 def script(name: str, options: Sequence[str] = ()) -> str:
     """The hook's text. Where gitstage cannot be started the shell ends with an error, and git goes no further."""
+    python = shlex.quote(sys.executable)
+    gone = "gitstage is not where it was; install it, and type: gitstage hook install"
+    return (
+        f"#!/bin/sh\n{MARK}\n[ -x {python} ] || {{ echo {shlex.quote(gone)} >&2; exit 2; }}\n{_line(name, options)}\n"
+    )
+
+
+def _line(name: str, options: Sequence[str]) -> str:
     # -E and -P: neither variables nor what lies in the repository say what Python imports.
     words = [sys.executable, "-EP", "-m", "gitstage", "hook", name, *options]
-    return f"#!/bin/sh\n{MARK}\nexec {shlex.join(words)}\n"
+    return f"exec {shlex.join(words)}" + (' "$@"' if name in OF_DEVELOPERS else "")
 
 
-def _read(path: Path) -> str | None:
+def _refuse_what_is_for_servers(names: Sequence[str]) -> None:
+    for name in names:
+        if name in OF_SERVERS:
+            raise GitstageError(
+                f"{name} guards a repository that people push to, and this one has a work tree",
+                hint=f"on the server: gitstage -C REPOSITORY.git hook install {name}",
+            )
+
+
+def _refuse_what_is_for_all(repo: Repository) -> None:
+    """A folder of hooks that lies elsewhere is there for all repositories of somebody."""
+    tops = [top.resolve() for top in (repo.common_dir, repo.git_dir, repo.work_tree) if top is not None]
+    folder = repo.hooks_folder
+    if not any(folder.resolve().is_relative_to(top) for top in tops):
+        raise GitstageError(
+            f"core.hooksPath says {folder}, which is not this repository's alone",
+            hint=f"git config --local core.hooksPath {shlex.quote(str(repo.common_dir / 'hooks'))}",
+        )
+
+
+def _looked_at(path: Path, text: str) -> Hook:
+    name, line = path.name, text.splitlines()[-1].removeprefix("exec ")
     try:
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        there = path.read_bytes().decode("utf-8", "surrogateescape")
     except FileNotFoundError:
-        return None
+        return Hook(name=name, path=path, state="taken" if path.is_symlink() else "written", line=f"{line} || exit")
     except OSError as error:
         raise GitstageError(f"{path} cannot be read: {error.strerror}") from error
+    runs = os.access(path, os.X_OK)
+    if there == text:
+        state = "kept" if runs else "renewed"
+    elif MARK in there:
+        state = "renewed"
+    else:
+        state = "kept" if runs and _calls(there, name) else "taken"
+    return Hook(name=name, path=path, state=state, line=f"{line} || exit")
+
+
+def _calls(text: str, name: str) -> bool:
+    """Whether somebody's own hook has a line that asks gitstage, and is no comment."""
+    return any(f"gitstage hook {name}" in line.partition("#")[0] for line in text.splitlines())
 
 
 def _write(path: Path, text: str) -> None:
@@ -74,5 +119,10 @@ def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".", delete=False, encoding="utf-8") as file:
         file.write(text)
-    os.chmod(file.name, 0o755)  # noqa: S103 - whoever serves the repository runs it
-    os.replace(file.name, path)
+    try:
+        os.chmod(file.name, 0o755)  # noqa: S103 - whoever serves the repository runs it
+        os.replace(file.name, path)
+    except OSError:
+        with suppress(OSError):
+            Path(file.name).unlink()
+        raise

@@ -42,7 +42,7 @@ class Guard:
     def installed(cls, path: Path, story: Story, *options: str) -> Guard:
         """The hook as `hook install` writes it, with the clock of the machine."""
         with Repository.discover(path, serves=True) as repo:
-            hooks.install(repo, "pre-receive", options)
+            hooks.install(repo, ["pre-receive"], options)
         return cls(path, story)
 
     def tick(self) -> None:

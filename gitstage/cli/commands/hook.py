@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitstage.cli.commands import hook_install, hook_pre_commit
 from gitstage.cli.context import Context, pass_context
 from gitstage.cli.output import ascii_only, print_line
 from gitstage.errors import GitstageError
@@ -26,35 +27,21 @@ FUSE = 5.0
 
 @click.group(
     epilog="""\b
-Example:
+Examples:
+  gitstage hook install                judge here before each commit and each push
   gitstage hook install pre-receive    on the server, in the repository that people push to
 """
 )
 def command() -> None:
-    """Hooks of git: judged before it lands, on the server that people push to."""
+    """Hooks of git: judged before a commit, before a push, and on the server that people push to.
+
+    What a developer's hook refuses can be forced (--no-verify): it saves a round through the pull request.
+    What nobody may force is refused by the server, or by the gate of the forge.
+    """
 
 
-@command.command(
-    epilog="""\b
-Example:
-  gitstage hook install pre-receive    on the server, in the repository that people push to
-"""
-)
-@click.argument("name", type=click.Choice(["pre-receive"]))
-@click.option("--user-variable", metavar="NAME", help="pre-receive: the variable in which the server says who pushes.")
-@click.option("--trunk", "trunks", metavar="BRANCH", multiple=True, help="pre-receive: see there.")
-@pass_context
-def install(context: Context, name: str, user_variable: str | None, trunks: tuple[str, ...]) -> int:
-    """Put a hook in place that asks gitstage. One that somebody else wrote stays, and this says what to add to it."""
-    from gitstage.git import Repository
-    from gitstage.operations import hooks
-
-    options = [] if user_variable is None else ["--user-variable", user_variable]
-    options += [word for trunk in trunks for word in ("--trunk", trunk)]
-    with Repository.discover(context.where, serves=True) as repo:
-        done = hooks.install(repo, name, options)
-    print_line(f"{'is there already' if done.was_there else 'installed'}: {done.path}")
-    return 0
+command.add_command(hook_install.command, "install")
+command.add_command(hook_pre_commit.command, "pre-commit")
 
 
 @command.command(

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from gitstage.cli.commands.hook import command
 from gitstage.cli.main import run
 from gitstage.git.creation import create
 from gitstage.operations import receive
@@ -64,15 +65,21 @@ def test_a_hook_is_installed_with_what_the_operator_says(server: Path, capsys: p
     )
     assert run(words) == 0
     path = server / "hooks" / "pre-receive"
-    assert capsys.readouterr().out == f"installed: {path}\n"
+    assert capsys.readouterr().out == f"pre-receive: {path} written\n"
     assert path.read_text("utf-8").endswith("hook pre-receive --user-variable WHO --trunk a --trunk b\n")
     assert run(words) == 0
-    assert capsys.readouterr().out == f"is there already: {path}\n"
+    assert capsys.readouterr().out == f"pre-receive: {path} is there already\n"
 
 
 def test_a_hook_that_gitstage_does_not_know_is_not_installed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(("hook", "install", "post-checkout")) == 2
     assert "gitstage hook install" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted(command.commands))
+def test_every_hook_has_help_with_an_example_of_its_own(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["hook", name, "--help"]) == 0
+    assert f"  gitstage hook {name}" in capsys.readouterr().out
 
 
 def test_what_is_let_in_is_let_in_without_a_word(pushed: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
