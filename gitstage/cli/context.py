@@ -98,6 +98,12 @@ def changing(function: F) -> F:
     return json_option(dry_run_option(push_option(function)))
 
 
+def sign_option(function: F) -> F:
+    """`--sign`: by whose key the statement is signed."""
+    text = "Sign with this SSH key: a private key, or a public one whose other half an ssh-agent holds; may be given again."
+    return click.option("--sign", multiple=True, metavar="KEY", help=text)(function)
+
+
 def reason_option(*, required: bool) -> Callable[[F], F]:
     """`--reason`: why, in the commit."""
     return click.option("--reason", metavar="TEXT", required=required, help="Why; it stands in the commit.")

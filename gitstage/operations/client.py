@@ -142,12 +142,24 @@ class Client:
         what: str,
         *,
         name: str,
-        result: str,
+        result: str | None = None,
         metrics: Mapping[str, float] | None = None,
         kind: str = "test-result",
+        report: Path | None = None,
+        sign: Sequence[str] = (),
         push: bool = False,
     ) -> Outcome:
-        """Writes down what was tested."""
+        """Writes down what was tested, and who found it out: `sign` are SSH keys, as `--sign` takes them."""
         from gitstage.operations import attest
 
-        return attest.run(self._registry(), what, kind=kind, name=name, result=result, metrics=metrics, push=push)
+        return attest.run(
+            self._registry(),
+            what,
+            kind=kind,
+            name=name,
+            result=result,
+            metrics=metrics,
+            report=report,
+            sign=sign,
+            push=push,
+        )

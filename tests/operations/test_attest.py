@@ -7,12 +7,20 @@ from typing import Any
 
 import pytest
 
+from gitstage import signatures
+from gitstage.envelopes import Signature, read_envelope
 from gitstage.errors import GitstageError
 from gitstage.evidence import read_statement
+from gitstage.findings import Verdict
+from gitstage.manifest import read_version
 from gitstage.operations import attest
 from gitstage.operations.landing import Outcome
+from gitstage.signatures import Verifier
+from gitstage.signatures.signing import CannotSign
 from tests.operations.pictures import unchanged
 from tests.operations.stories import Story, Team
+from tests.registries import enveloped, provenance
+from tests.signatures.hands import make_key, public
 
 GATED = {
     "    # gates: [standard]             # all of them must pass": (
@@ -80,6 +88,10 @@ def test_a_report_that_is_no_object_of_numbers_is_refused(served: Story, tmp_pat
     ("options", "why"),
     [
         ({"kind": "slsa"}, "'slsa' is no type of evidence"),
+        ({"kind": "provenanc"}, "'provenanc' is no type of evidence; did you mean 'provenance'?"),
+        ({"kind": "provenance"}, "gitstage writes test results; a statement of the type provenance is made by another"),
+        ({"kind": "https://a.dev/x"}, "a statement of the type https://a.dev/x is made by another tool"),
+        ({"result": None}, "how did the test come out?"),
         ({"name": "load test"}, "'load test' is no name of evidence"),
         ({"name": "../x"}, "is no name of evidence"),
         ({"name": ""}, "is no name of evidence"),
@@ -146,3 +158,193 @@ def test_two_who_attest_at_once_take_two_numbers(serving_team: tuple[Team, Story
     bob.attest("fraud-detector@1.2.0", "load-test", push=True, latency=2.0)
     names = bob.git("ls-tree", "--name-only", "origin/main", "evidence/fraud-detector/1.2.0/load-test/").splitlines()
     assert [name.rpartition("/")[2] for name in names] == ["1.json", "2.json"]
+
+
+# From a report
+
+
+PASSED = '<testsuite><testcase name="a"/><testcase name="b"/><testcase name="c"><skipped/></testcase></testsuite>'
+FAILED = '<testsuite><testcase name="a"/><testcase name="b"><failure/></testcase></testsuite>'
+
+
+def predicate_of(story: Story, number: int = 1) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(story.read(f"evidence/fraud-detector/1.2.0/load-test/{number}.json"))
+    predicate: dict[str, Any] = said["predicate"]
+    return predicate
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "result", "counted"),
+    [
+        (PASSED, None, "PASSED", {"tests": 3, "failures": 0, "errors": 0, "skipped": 1}),
+        (PASSED, "passed", "PASSED", {"tests": 3, "failures": 0, "errors": 0, "skipped": 1}),
+        (PASSED, "warned", "WARNED", {"tests": 3, "failures": 0, "errors": 0, "skipped": 1}),
+        (FAILED, None, "FAILED", {"tests": 2, "failures": 1, "errors": 0, "skipped": 0}),
+        (FAILED, "failed", "FAILED", {"tests": 2, "failures": 1, "errors": 0, "skipped": 0}),
+    ],
+)
+def test_a_junit_report_says_how_it_came_out(
+    served: Story, tmp_path: Path, text: str, typed: str | None, result: str, counted: dict[str, int]
+) -> None:
+    report = tmp_path / "junit.xml"
+    report.write_text(f"\n{text}")
+    attested(served, report=report, result=typed, metrics={"latency": 12.5})
+    predicate = predicate_of(served)
+    assert (predicate["result"], predicate["gitstageMetrics"]) == (result, {**counted, "latency": 12.5})
+    assert predicate["configuration"] == [
+        {"name": "junit.xml", "digest": {"sha256": hashlib.sha256(report.read_bytes()).hexdigest()}}
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_junit_report_in_another_encoding_is_one(served: Story, tmp_path: Path, encoding: str) -> None:
+    report = tmp_path / "junit.xml"
+    report.write_text(PASSED, encoding=encoding)
+    attested(served, report=report, result=None)
+    assert predicate_of(served)["result"] == "PASSED"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "why"),
+    [
+        (PASSED, {"result": "failed"}, "junit.xml says PASSED, and --result says FAILED"),
+        (FAILED, {"result": "passed"}, "junit.xml says FAILED, and --result says PASSED"),
+        (FAILED, {"result": "warned"}, "junit.xml says FAILED, and --result says WARNED"),
+        (FAILED, {"metrics": {"failures": 0}, "result": None}, "junit.xml counts failures itself: 1"),
+        ("<html/>", {}, "junit.xml: line 1: this is no JUnit report: it begins with 'html'"),
+        ("<!DOCTYPE a><testsuite/>", {}, "junit.xml: line 1: a report declares no document type"),
+        ("<testsuite>", {}, "junit.xml: line 1: this is not XML: no element found"),
+        ("<testsuite/>", {"result": "passed"}, "junit.xml: line 1: there is no test in the report"),
+        (PASSED, {"kind": "provenance"}, "a statement of the type provenance is made by another tool"),
+        ('{"latency": 12}', {"result": None}, "junit.xml says what was measured, not how it came out"),
+        ('{"latency": 12, "latency": 13}', {}, "junit.xml: duplicate key 'latency'"),
+    ],
+)
+def test_what_contradicts_a_report_is_refused(
+    served: Story, tmp_path: Path, text: str, options: dict[str, Any], why: str
+) -> None:
+    report = tmp_path / "junit.xml"
+    report.write_text(text)
+    with unchanged(served.path), pytest.raises(GitstageError) as caught:
+        attested(served, report=report, **options)
+    assert why in caught.value.message
+
+
+# What another tool has made
+
+
+def artifact_of(story: Story) -> str:
+    (artifact,) = read_version(story.read("models/fraud-detector/1.2.0.yaml").encode()).artifacts
+    return artifact.sha256
+
+
+def from_a_builder(story: Story, tmp_path: Path, **options: Any) -> tuple[bytes, Outcome]:
+    report = tmp_path / "provenance.json"
+    report.write_bytes(options.pop("data", None) or provenance(artifact_of(story)))
+    options = {"kind": "provenance", "name": "build", "result": None, **options}
+    return report.read_bytes(), attested(story, report=report, **options)
+
+
+def test_a_provenance_is_taken_as_it_comes(served: Story, tmp_path: Path) -> None:
+    data, outcome = from_a_builder(served, tmp_path)
+    path = "evidence/fraud-detector/1.2.0/build/1.json"
+    assert (outcome.exit_code, served.read(path).encode()) == (0, data)
+    # Once more is once, under its URI too, and whoever signed it.
+    for again in ({"kind": "https://slsa.dev/provenance/v1"}, {"data": enveloped(data)}):
+        _, outcome = from_a_builder(served, tmp_path, **again)
+        assert (outcome.commit, outcome.notes) == (None, (f"{path} says the same",))
+
+
+def test_a_statement_that_was_signed_elsewhere_keeps_its_signatures(served: Story, tmp_path: Path) -> None:
+    ours = make_key(tmp_path / "keys")
+    data = enveloped(provenance(artifact_of(served)), b"raw")
+    from_a_builder(served, tmp_path, data=data, sign=[str(ours)])
+    found = read_envelope(served.read("evidence/fraud-detector/1.2.0/build/1.json").encode())
+    assert found is not None
+    assert found.payload == provenance(artifact_of(served))
+    assert sorted((one.key or "", one.problem) for one in found.signatures) == [
+        ("", "is no SSH signature"),
+        (public(ours), None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "why"),
+    [
+        (None, {"kind": "verification-summary"}, "provenance.json is a statement of the type provenance"),
+        (None, {"kind": "test-result"}, "provenance.json is a statement of the type provenance"),
+        (None, {"metrics": {"a": 1}}, "provenance.json is a statement, and says itself what was measured"),
+        (None, {"result": "passed"}, "provenance.json says no result, and --result says PASSED"),
+        (b'{"_type": "x"}', {}, "provenance.json: _type: must be 'https://in-toto.io/Statement/v1', not 'x'"),
+        (b'{"payloadType": "x", "payload": ""}', {}, "provenance.json: payloadType must be application/vnd.in-toto"),
+        (
+            provenance("0" * 64).replace(
+                b"https://slsa.dev/provenance/v1", b"https://gitstage.dev/attestation/approval/v1"
+            ),
+            {"kind": "https://gitstage.dev/attestation/approval/v1"},
+            "provenance.json is an approval, or something else that a person says",
+        ),
+    ],
+)
+def test_a_statement_that_says_something_else_is_refused(
+    served: Story, tmp_path: Path, data: bytes | None, options: dict[str, Any], why: str
+) -> None:
+    with unchanged(served.path), pytest.raises(GitstageError) as caught:
+        from_a_builder(served, tmp_path, data=data, **options)
+    assert why in caught.value.message.replace("line 1: ", "")
+
+
+def test_a_statement_about_something_else_is_refused_by_the_judge(served: Story, tmp_path: Path) -> None:
+    with unchanged(served.path):
+        _, outcome = from_a_builder(served, tmp_path, data=provenance("0" * 64))
+    assert outcome.exit_code == 1
+    findings = [finding for judged in outcome.report.judgements for finding in judged.findings]
+    assert [(found.rule, found.message) for found in findings if found.verdict is Verdict.REFUSED] == [
+        ("manifest-valid", "its subject is not the manifest of fraud-detector@1.2.0")
+    ]
+
+
+# Signed
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa"])
+def test_a_statement_is_signed_by_everybody_who_was_asked(served: Story, tmp_path: Path, kind: str) -> None:
+    keys = [make_key(tmp_path / "keys", name, kind=kind) for name in ("ada", "bob")]
+    outcome = attested(served, sign=[str(key) for key in keys])
+    assert (outcome.exit_code, outcome.landed) == (0, True)
+    data = served.read("evidence/fraud-detector/1.2.0/load-test/1.json").encode()
+    assert Verifier().signed_by(data) == {public(key) for key in keys}
+    assert read_statement(data).result == "PASSED"
+    # An ECDSA signature is another one each time; what it signs is not.
+    with unchanged(served.path):
+        again = attested(served, sign=[str(key) for key in keys])
+    assert (again.commit, again.notes) == (None, ("evidence/fraud-detector/1.2.0/load-test/1.json says the same",))
+
+
+def test_without_its_key_nothing_is_written(served: Story, tmp_path: Path) -> None:
+    key = make_key(tmp_path / "keys")
+    with unchanged(served.path), pytest.raises(CannotSign, match="nowhere is no file with a key"):
+        attested(served, sign=[str(key), "nowhere"])
+
+
+def test_who_plans_again_signs_once(
+    serving_team: tuple[Team, Story], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team, ada = serving_team
+    bob = team.member("bob", now=ada.now)
+    ada.attest("fraud-detector@1.2.0", "load-test", push=True, latency=1.0)
+    signed: list[str] = []
+    really = signatures.sign
+
+    def counted(message: bytes, key: str) -> Signature:
+        signed.append(key)
+        # Somebody is first between planning and pushing.
+        if len(signed) == 1:
+            ada.later(hours=1).attest("fraud-detector@1.2.0", "load-test", push=True, latency=3.0)
+        return really(message, key)
+
+    monkeypatch.setattr(signatures, "sign", counted)
+    key = str(make_key(tmp_path / "keys"))
+    outcome = attested(bob, metrics={"latency": 2.0}, sign=[key], push=True)
+    assert list(outcome.plan.edits) == ["evidence/fraud-detector/1.2.0/load-test/3.json"]
+    assert signed == [key]

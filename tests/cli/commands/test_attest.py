@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from inline_snapshot import snapshot
 
 from tests.cli.shell import Shell
+from tests.signatures.hands import make_key
 
 
 def test_what_was_tested_is_written_down(gs: Shell) -> None:
@@ -25,6 +28,33 @@ load-test    1  PASSED  2026-03-01 16:00 UTC  latency_p99_ms 12.5, requests 1000
 
 when                  stage    what     tag
 2026-03-01 16:00 UTC  staging  promote  fraud-detector/staging/3
+""")
+
+
+def test_a_report_and_a_key_say_the_rest(gs: Shell, tmp_path: Path) -> None:
+    report = gs.write("junit.xml", "<testsuite><testcase/><testcase><failure/></testcase></testsuite>")
+    what = ("attest", "fraud-detector@1.2.0", "--name", "unit-tests", "--file", f"{report}")
+    assert gs(*what, "--result", "passed") == snapshot("""\
+! error: …/junit.xml says FAILED, and --result says PASSED
+!   try: leave out --result: the report says it
+[2]
+""")
+    assert gs(*what, "--sign", "nowhere") == snapshot("""\
+! error: nowhere is no file with a key
+!   try: make one with: ssh-keygen -t ed25519
+[2]
+""")
+    assert gs(*what, "--sign", str(make_key(tmp_path))) == snapshot(
+        "[main 000000000000] fraud-detector: attest unit-tests of 1.2.0\n"
+    )
+    assert gs(*what, "--sign", str(make_key(tmp_path, "other"))) == snapshot("""\
+nothing to change: it is declared already
+! note: evidence/fraud-detector/1.2.0/unit-tests/1.json says the same
+""")
+    assert gs("attest", "fraud-detector@1.2.0", "--name", "build", "--type", "provenance") == snapshot("""\
+! error: gitstage writes test results; a statement of the type provenance is made by another tool
+!   try: --type provenance --file STATEMENT.json
+[2]
 """)
 
 
