@@ -58,8 +58,7 @@ class Outcome:
 class Ground:
     """Where a change is made: the registry, the commit it is built on, the branch that moves, what has passed.
 
-    `onto_trunk` says that the commit lands: what it changes is on the trunk for everybody. `contended` says that
-    others were first before.
+    `onto_trunk` says that the commit lands: what it changes is on the trunk for everybody.
     """
 
     registry: Registry
@@ -69,7 +68,6 @@ class Ground:
     pushes: bool
     folded: Folded
     world: World
-    contended: bool = False
 
     @property
     def declared(self) -> Snapshot:
@@ -126,8 +124,7 @@ def carry_out(
             if push and registry.remote is not None:
                 bring_up_to_date(registry, models)
                 registry = registry.again()
-            place = replace(ground(registry, push=push), contended=tries.lost > 0)
-            return _once(place, planner, models, dry_run=dry_run, tags_itself=tags_itself)
+            return _once(registry, planner, models, push=push, dry_run=dry_run, tags_itself=tags_itself)
         except RefMoved as error:
             tries.again(error)
             registry = registry.again()
@@ -142,7 +139,7 @@ class Tries:
 
     def __init__(self, *, aside: bool) -> None:
         self._aside = aside
-        self.lost = 0
+        self._lost = 0
         self._locked = 0
         self._begun = monotonic()
 
@@ -153,12 +150,12 @@ class Tries:
         self._locked = self._locked + 1 if isinstance(error, RefLocked) else 0
         if self._locked == LOCKED:
             raise error
-        if self.lost + 1 == ATTEMPTS:
+        if self._lost + 1 == ATTEMPTS:
             raise RefMoved(f"somebody else was first, {ATTEMPTS} times", hint="run the command again") from error
         took = monotonic() - self._begun
         if self._aside:
-            sleep(uniform(0, min(LONGEST_PAUSE, took * 2**self.lost)))  # noqa: S311 (chance, and no secret)
-        self.lost += 1
+            sleep(uniform(0, min(LONGEST_PAUSE, took * 2**self._lost)))  # noqa: S311 (chance, and no secret)
+        self._lost += 1
         self._begun = monotonic()
 
 
@@ -234,8 +231,16 @@ def ground(registry: Registry, *, push: bool) -> Ground:
     return Ground(registry, head, branch, onto_trunk, pushes, folded, world)
 
 
-def _once(place: Ground, planner: Planner, models: tuple[str, ...], *, dry_run: bool, tags_itself: bool) -> Outcome:
-    registry = place.registry
+def _once(
+    registry: Registry,
+    planner: Planner,
+    models: tuple[str, ...],
+    *,
+    push: bool,
+    dry_run: bool,
+    tags_itself: bool,
+) -> Outcome:
+    place = ground(registry, push=push)
     scene = place.scene(models)
     plan = planner(scene).without_what_is_there(place.declared)
     report = judged(place, plan)
@@ -409,8 +414,6 @@ def _push(place: Ground, moved: RefUpdate, tagged: Tagged | None, *, tags_itself
     registry, repo = place.registry, place.registry.repo
     remote = registry.remote
     assert remote is not None
-    if place.contended:
-        refuse_if_moved(registry, moved)
     updates = {moved.ref: moved.new}
     if tagged is not None:
         updates.update({update.ref: update.new for update in tagged.tags})
@@ -428,17 +431,6 @@ def _push(place: Ground, moved: RefUpdate, tagged: Tagged | None, *, tags_itself
     # It has landed, whatever keeps this clone from following: it is planned no second time.
     with suppress(GitError):
         _follow(repo, moved)
-
-
-def refuse_if_moved(registry: Registry, moved: RefUpdate) -> None:
-    """Raises RefMoved where a ref of the remote is not where it was.
-
-    To learn it so costs a hundredth of a push, which has both sides look at every tag: where many push at once most of
-    them would be in vain.
-    """
-    assert registry.remote is not None
-    if registry.repo.remote_refs(registry.remote, moved.ref).get(moved.ref) != moved.old:
-        raise RefMoved(f"{moved.ref} of {registry.remote} has moved", hint="run the command again")
 
 
 def _follow(repo: Repository, moved: RefUpdate) -> None:

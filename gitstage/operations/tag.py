@@ -8,7 +8,7 @@ from gitstage.errors import GitstageError
 from gitstage.findings import Judgement, Verdict
 from gitstage.git import RefMoved
 from gitstage.ledger import Effect, Folded, State
-from gitstage.operations.landing import Tries, bring_up_to_date, refuse_if_moved
+from gitstage.operations.landing import Tries, bring_up_to_date
 from gitstage.operations.past import Alarm
 from gitstage.operations.registries import Registry, TrunkRewritten
 from gitstage.operations.tagging import follow, written
@@ -52,13 +52,13 @@ def run(registry: Registry, *, dry_run: bool = False, rewritten: bool = False, r
             bring_up_to_date(registry, ())
             registry = registry.again()
         try:
-            return _once(registry, dry_run=dry_run, rewritten=rewritten, reason=reason, contended=tries.lost > 0)
+            return _once(registry, dry_run=dry_run, rewritten=rewritten, reason=reason)
         except RefMoved as error:
             tries.again(error)
             registry = registry.again()
 
 
-def _once(registry: Registry, *, dry_run: bool, rewritten: bool, reason: str | None, contended: bool) -> TagOutcome:
+def _once(registry: Registry, *, dry_run: bool, rewritten: bool, reason: str | None) -> TagOutcome:
     if registry.tip is None:
         raise GitstageError(
             f"there is no {registry.identity.trunk} yet", hint="the trunk's name stands in gitstage.yaml: trunk:"
@@ -84,8 +84,6 @@ def _once(registry: Registry, *, dry_run: bool, rewritten: bool, reason: str | N
         return outcome
     updates = {update.ref: update.new for update in tagged.tags}
     if tagged.ledger is not None:
-        if contended:
-            refuse_if_moved(registry, replace(tagged.ledger, ref=registry.identity.ledger_ref))
         updates[registry.identity.ledger_ref] = tagged.ledger.new
     registry.repo.push(registry.remote, updates)
     follow(registry, tagged)
