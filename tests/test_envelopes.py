@@ -4,11 +4,12 @@ import json
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gitstage.canonical import DocumentError
@@ -324,3 +325,31 @@ def test_what_is_written_is_read_again(payload: bytes, blobs: list[bytes]) -> No
     assert found is not None
     assert (found.payload, write_envelope(found)) == (payload, written)
     assert b64decode(json.loads(written)["payload"]) == payload
+
+
+# What others make of it
+
+
+def theirs(data: bytes) -> Any:
+    """An envelope as securesystemslib, which in-toto and TUF use, reads it."""
+    return import_module("securesystemslib.dsse").Envelope.from_dict(json.loads(data))
+
+
+def test_another_library_reads_what_we_write() -> None:
+    ours, other = golden(), theirs(GOLDEN)
+    assert (other.payload, other.payload_type, other.pae()) == (ours.payload, ours.payload_type, ours.pae)
+    assert {keyid: bytes.fromhex(signature.signature) for keyid, signature in other.signatures.items()} == {
+        signature.keyid: signature.blob for signature in ours.signatures
+    }
+
+
+def test_we_read_what_another_library_writes() -> None:
+    written = json.dumps(theirs(GOLDEN).to_dict()).encode()
+    assert read_envelope(written) == golden()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200), st.text(max_size=40))
+def test_another_library_signs_the_same_bytes(payload: bytes, kind: str) -> None:
+    assume(kind.isprintable())
+    assert import_module("securesystemslib.dsse").Envelope(payload, kind, {}).pae() == pae(kind, payload)

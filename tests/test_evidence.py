@@ -4,6 +4,7 @@ import json
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -536,6 +537,46 @@ def test_no_success_outranks_a_failure_that_is_as_new(statements: list[tuple[int
             assert said.made is not None
             assert success.made is not None
             assert said.made < max(made for n, other in counting if n < earlier and (made := other.made) is not None)
+
+
+# What others make of it: the protocol buffers of the in-toto project, which know every field of what they describe
+
+
+def message(module: str, name: str, data: bytes, *, strict: bool = True) -> Any:
+    made = getattr(import_module(f"in_toto_attestation.{module}"), name)()
+    return import_module("google.protobuf.json_format").Parse(data, made, ignore_unknown_fields=not strict)
+
+
+@pytest.mark.parametrize(
+    ("file", "module", "name", "strict"),
+    [
+        # With our own two fields in it, which its parsing rules allow; the last one with fields of SLSA 1.1.
+        ("test-result", "test_result.v0.test_result_pb2", "TestResult", False),
+        ("provenance", "provenance.v1.provenance_pb2", "Provenance", True),
+        ("verification-summary", "vsa.v1.vsa_pb2", "VerificationSummary", False),
+    ],
+)
+def test_the_statements_that_we_test_with_are_what_in_toto_describes(
+    file: str, module: str, name: str, strict: bool
+) -> None:
+    data = (FOLDER / f"{file}.json").read_bytes()
+    found = message("v1.statement_pb2", "Statement", data)
+    import_module("in_toto_attestation.v1.statement").Statement.copy_from_pb(found).validate()
+    ours = read_statement(data)
+    assert found.predicate_type == ours.predicate_type
+    assert {subject.digest["sha256"] for subject in found.subject} == ours.subjects
+    predicate = json.dumps(json.loads(data)["predicate"]).encode()
+    theirs = message(f"predicates.{module}", name, predicate, strict=strict)
+    said = getattr(theirs, "result", "") or getattr(theirs, "verification_result", "") or None
+    assert said == ours.result
+
+
+def test_what_we_write_is_what_in_toto_describes() -> None:
+    written = evidence.test_result("m", "1.0.0", SHA, "smoke", "PASSED", {}, NOON)
+    predicate = json.loads(written)["predicate"]
+    assert predicate.pop("gitstageMade") == "2026-11-23T12:00:00Z"
+    theirs = message("predicates.test_result.v0.test_result_pb2", "TestResult", json.dumps(predicate).encode())
+    assert (theirs.result, list(theirs.passed_tests)) == ("PASSED", ["smoke"])
 
 
 # What the manual says of it
