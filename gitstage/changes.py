@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from gitstage.values import dataclass, field
 
@@ -25,6 +26,14 @@ class Entry(NamedTuple):
     @property
     def is_folder(self) -> bool:
         return self.mode == FOLDER
+
+
+class Listing(Mapping[str, Entry]):
+    """The names in a folder, where two can be compared without looking at each name."""
+
+    @abstractmethod
+    def differing(self, other: Self) -> Iterable[str]:
+        """The names that are not the same entry in both."""
 
 
 class Snapshot(Protocol):
@@ -107,7 +116,11 @@ def _differing(before: Snapshot, after: Snapshot, folder: str) -> Iterator[tuple
     old, new = before.listing(folder), after.listing(folder)
     if old is new:
         return
-    for name in sorted(old.keys() | new.keys()):
+    if isinstance(old, Listing) and isinstance(new, Listing):
+        names = sorted(old.differing(new))
+    else:
+        names = sorted(old.keys() | new.keys())
+    for name in names:
         was, now = old.get(name), new.get(name)
         if was != now or (was is not None and not was.oid):
             yield name, was, now

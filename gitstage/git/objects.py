@@ -9,12 +9,12 @@ import hashlib
 import re
 import struct
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
-from typing import NamedTuple
+from itertools import chain
+from typing import NamedTuple, Self
 
-from gitstage.changes import Entry
+from gitstage.changes import Entry, Listing
 from gitstage.git.errors import GitError
 
 OBJECT_ID = re.compile(r"[0-9a-f]{40}\Z")
@@ -99,13 +99,46 @@ def moment(seconds: bytes) -> datetime:
         return FIRST_MOMENT if seconds.startswith(b"-") else LAST_MOMENT
 
 
-def parsed_tree(data: bytes, oid: str) -> Mapping[str, Entry]:
+Row = tuple[bytes, bytes, bytes]
+"""Of one name in a tree object: its mode in octal digits, the name, the raw id."""
+
+
+class TreeListing(Listing):
+    """The names in one tree object, each made a value when it is asked for: of a large folder most never are."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, rows: Mapping[bytes, Row]) -> None:
+        self._rows = rows
+
+    def __getitem__(self, name: str) -> Entry:
+        return _entry(self._rows[encoded(name)])
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and encoded(name) in self._rows
+
+    def __iter__(self) -> Iterator[str]:
+        return map(decoded, self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def differing(self, other: Self) -> Iterable[str]:
+        return {decoded(name) for _, name, _ in set(self._rows.values()) ^ set(other._rows.values())}
+
+
+def _entry(row: Row) -> Entry:
+    mode, _, raw = row
+    return Entry(int(mode, 8), raw.hex())
+
+
+def parsed_tree(data: bytes, oid: str) -> TreeListing:
     """The entries of a tree object. A tree that says one name twice, or is cut off, is broken."""
     found = TREE_ENTRY.findall(data)
-    entries = {decoded(name): Entry(int(mode, 8), raw.hex()) for mode, name, raw in found}
-    if len(entries) != len(found) or sum(len(mode) + len(name) + 22 for mode, name, _ in found) != len(data):
+    rows = {row[1]: row for row in found}
+    if len(rows) != len(found) or sum(map(len, chain.from_iterable(found))) + 2 * len(found) != len(data):
         raise GitError(f"tree {oid} is broken", hint=FSCK)
-    return MappingProxyType(entries)
+    return TreeListing(rows)
 
 
 def tree_bytes(entries: Mapping[str, Entry]) -> bytes:
