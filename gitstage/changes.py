@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import NamedTuple, Protocol, Self
 
 from gitstage.values import dataclass, field
@@ -34,6 +33,30 @@ class Listing(Mapping[str, Entry]):
     @abstractmethod
     def differing(self, other: Self) -> Iterable[str]:
         """The names that are not the same entry in both."""
+
+
+class Edited(Mapping[str, Entry]):
+    """A listing with edits on top: `over` says what each edited name is now, or None where it is gone."""
+
+    __slots__ = ("base", "over")
+
+    def __init__(self, base: Mapping[str, Entry], over: dict[str, Entry | None]) -> None:
+        self.base = base
+        self.over = over
+
+    def __getitem__(self, name: str) -> Entry:
+        found = self.over[name] if name in self.over else self.base[name]
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (name for name in self.base if name not in self.over)
+        yield from (name for name, entry in self.over.items() if entry is not None)
+
+    def __len__(self) -> int:
+        there = sum(entry is not None for entry in self.over.values())
+        return len(self.base) + there - sum(name in self.base for name in self.over)
 
 
 class Snapshot(Protocol):
@@ -116,14 +139,26 @@ def _differing(before: Snapshot, after: Snapshot, folder: str) -> Iterator[tuple
     old, new = before.listing(folder), after.listing(folder)
     if old is new:
         return
-    if isinstance(old, Listing) and isinstance(new, Listing):
-        names = sorted(old.differing(new))
-    else:
-        names = sorted(old.keys() | new.keys())
-    for name in names:
+    for name in sorted(_looked_at(old, new)):
         was, now = old.get(name), new.get(name)
         if was != now or (was is not None and not was.oid):
             yield name, was, now
+
+
+def _looked_at(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Iterable[str]:
+    """The names at which two listings may differ; those left out do not."""
+    (before, taken), (after, given) = _parts(old), _parts(new)
+    edited = {*taken, *given}
+    if before is after:
+        return edited
+    if isinstance(before, Listing) and isinstance(after, Listing):
+        return edited.union(before.differing(after))
+    return edited | before.keys() | after.keys()
+
+
+def _parts(listing: Mapping[str, Entry]) -> tuple[Mapping[str, Entry], Iterable[str]]:
+    """A listing without the edits on top of it, and the names that they edit."""
+    return (listing.base, listing.over) if isinstance(listing, Edited) else (listing, ())
 
 
 @dataclass(frozen=True)
@@ -191,16 +226,17 @@ class Overlay:
                 folder = parent
         folders: dict[str, Mapping[str, Entry]] = {}
         for folder in sorted(touched, key=lambda path: -path.count("/") - bool(path)):
-            names = dict(self.base.listing(folder))
+            names = self.base.listing(folder)
+            over: dict[str, Entry | None] = {}
             for name, edit in touched[folder].items():
                 inside = folders.get(joined(folder, name))
                 if edit is not None and not edit.is_folder:
-                    names[name] = edit
+                    over[name] = edit
                 elif inside:
-                    names[name] = Entry(FOLDER, "")
+                    over[name] = Entry(FOLDER, "")
                 elif inside is not None or not _is_folder(names.get(name)):
-                    names.pop(name, None)
-            folders[folder] = MappingProxyType(names)
+                    over[name] = None
+            folders[folder] = Edited(names, over)
         object.__setattr__(self, "_folders", folders)
 
     def entry(self, path: str) -> Entry | None:

@@ -14,11 +14,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import NamedTuple, Self
 
-from gitstage.changes import Entry, Listing
+from gitstage.changes import Edited, Entry, Listing
 from gitstage.git.errors import GitError
 
 OBJECT_ID = re.compile(r"[0-9a-f]{40}\Z")
 TREE_ENTRY = re.compile(rb"([0-7]{5,6}) ([^\0/]+)\0(.{20})", re.DOTALL)
+FOLDER_MODES = frozenset({b"40000", b"040000"})
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COMMIT = re.compile(
     rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)"
@@ -106,25 +107,25 @@ Row = tuple[bytes, bytes, bytes]
 class TreeListing(Listing):
     """The names in one tree object, each made a value when it is asked for: of a large folder most never are."""
 
-    __slots__ = ("_rows",)
+    __slots__ = ("rows",)
 
     def __init__(self, rows: Mapping[bytes, Row]) -> None:
-        self._rows = rows
+        self.rows = rows
 
     def __getitem__(self, name: str) -> Entry:
-        return _entry(self._rows[encoded(name)])
+        return _entry(self.rows[encoded(name)])
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and encoded(name) in self._rows
+        return isinstance(name, str) and encoded(name) in self.rows
 
     def __iter__(self) -> Iterator[str]:
-        return map(decoded, self._rows)
+        return map(decoded, self.rows)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     def differing(self, other: Self) -> Iterable[str]:
-        return {decoded(name) for _, name, _ in set(self._rows.values()) ^ set(other._rows.values())}
+        return {decoded(name) for _, name, _ in set(self.rows.values()) ^ set(other.rows.values())}
 
 
 def _entry(row: Row) -> Entry:
@@ -143,9 +144,23 @@ def parsed_tree(data: bytes, oid: str) -> TreeListing:
 
 def tree_bytes(entries: Mapping[str, Entry]) -> bytes:
     """A tree object, its entries in git's order: folders sort as if their names ended with `/`."""
-    rows = [(encoded(name), entry) for name, entry in entries.items()]
-    rows.sort(key=lambda row: row[0] + b"/" if row[1].is_folder else row[0])
-    return b"".join(b"%o %s\0%s" % (entry.mode, name, bytes.fromhex(entry.oid)) for name, entry in rows)
+    if isinstance(entries, Edited) and isinstance(entries.base, TreeListing):
+        rows = {
+            **entries.base.rows,
+            **{encoded(name): _row(name, entry) for name, entry in entries.over.items() if entry},
+        }
+        for name, entry in entries.over.items():
+            if entry is None:
+                rows.pop(encoded(name), None)
+    else:
+        rows = {encoded(name): _row(name, entry) for name, entry in entries.items()}
+    ordered = sorted(rows.values(), key=lambda row: row[1] + b"/" if row[0] in FOLDER_MODES else row[1])
+    # Git writes a folder's mode without the zero that old trees have.
+    return b"".join(b"%s %s\0%s" % (mode.lstrip(b"0"), name, raw) for mode, name, raw in ordered)
+
+
+def _row(name: str, entry: Entry) -> Row:
+    return b"%o" % entry.mode, encoded(name), bytes.fromhex(entry.oid)
 
 
 def parsed_commit(oid: str, data: bytes) -> Commit:

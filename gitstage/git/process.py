@@ -117,7 +117,7 @@ class Processes:
         command = [Git.GIT_PYTHON_GIT_EXECUTABLE or "git", *OPTIONS, *hooks, *self._options, *arguments]
         if dropped:
             # GitPython hands every variable of this process on, and can only add to them; `env` takes them away.
-            command[:0] = ["env", *(word for name in dropped for word in ("-u", name))]
+            command[:0] = ["env", *(f"-u{name}" for name in dropped)]
         try:
             return Git().execute(command, istream=PIPE, as_process=True, env=added)
         except GitCommandNotFound as error:

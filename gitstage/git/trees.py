@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from gitstage.changes import FOLDER, Entry, Nothing, Snapshot, joined
+from gitstage.changes import FOLDER, Edited, Entry, Nothing, Snapshot, joined
 from gitstage.git.errors import GitError, NoSuchRevision
 from gitstage.git.objects import decoded, parsed_tree, tree_bytes
 from gitstage.git.store import ObjectStore
@@ -114,7 +114,7 @@ def edited(store: ObjectStore, listings: Listings, base: str | None, edits: Mapp
     """
     touched, inside = _by_folder(edits)
     waiting: list[tuple[str, Snapshot]] = [("", Tree(base, store, listings) if base is not None else Nothing())]
-    made: dict[str, dict[str, Entry]] = {}
+    made: dict[str, Edited] = {}
     while waiting:
         folder, before = waiting.pop()
         made[folder] = names = _with(before.listing(folder), touched[folder])
@@ -131,9 +131,9 @@ def edited(store: ObjectStore, listings: Listings, base: str | None, edits: Mapp
         names = made[folder]
         parent, _, name = folder.rpartition("/")
         if names:
-            made[parent][name] = Entry(FOLDER, store.write("tree", tree_bytes(names)))
+            made[parent].over[name] = Entry(FOLDER, store.write("tree", tree_bytes(names)))
         else:
-            made[parent].pop(name, None)
+            made[parent].over[name] = None
     return store.write("tree", tree_bytes(made[""]))
 
 
@@ -158,16 +158,14 @@ def _by_folder(
     return touched, inside
 
 
-def _with(names: Mapping[str, Entry], edits: Mapping[str, Entry | None]) -> dict[str, Entry]:
+def _with(names: Mapping[str, Entry], edits: Mapping[str, Entry | None]) -> Edited:
     """One folder's names after the edits directly in it."""
-    after = dict(names)
+    over: dict[str, Entry | None] = {}
     for name, entry in edits.items():
-        lies = after.get(name)
-        if entry is not None:
-            after[name] = entry
-        elif lies is not None and not lies.is_folder:
-            del after[name]
-    return after
+        lies = names.get(name)
+        if entry is not None or (lies is not None and not lies.is_folder):
+            over[name] = entry
+    return Edited(names, over)
 
 
 def _check_untouched(file: str, edits: Mapping[str, Entry | None]) -> None:

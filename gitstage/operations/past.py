@@ -46,6 +46,7 @@ class TagPast:
         self._loaded: set[str] = set()
         self._alarms: list[Alarm] = []
         self._blocked: dict[str, str | None] = {}
+        self._seen: set[str] = set()
 
     def effects(self, slot: Slot) -> tuple[Effect, ...]:
         """The changes of a slot that took effect, oldest first."""
@@ -184,8 +185,13 @@ class TagPast:
         if model not in self._blocked:
             # Of all models that were read, in one go.
             models = {model, *self._loaded} - self._blocked.keys()
-            names = {other: self._above_tags_of(other) for other in models}
-            found = self._repo.refs(*{name for above in names.values() for name in above})
+            # Git has made tags below the names of these: no tag is called like one of them or its namespaces.
+            with_tags = {slot.model for slot in self._taken} | self._versions.keys()
+            names = {
+                other: self._slots_of(other) if other in with_tags else self._above_tags_of(other) for other in models
+            }
+            unknown = {name for other in models - with_tags for name in names[other]}
+            found = {*self._seen, *(self._repo.refs(*unknown) if unknown else ())}
             for other, above in names.items():
                 ref = next((name for name in above if name in found), None)
                 said = None if ref is None else f"the tag {ref.removeprefix('refs/tags/')} stands in the way"
@@ -195,8 +201,11 @@ class TagPast:
     def _above_tags_of(self, model: str) -> list[str]:
         """The names that no tag may have where a model is to have tags."""
         name = self._identity.tag_prefix + model
-        slots = [f"{name}/{stage}" for stage in self._identity.stages]
-        return [f"refs/tags/{above}" for above in (*_folders(name), name, *slots)]
+        return [*(f"refs/tags/{above}" for above in (*_folders(name), name)), *self._slots_of(model)]
+
+    def _slots_of(self, model: str) -> list[str]:
+        """The refs that would be tags called like a slot."""
+        return [self._identity.tag_ref(f"{model}/{stage}") for stage in self._identity.stages]
 
     def may_tag(self, name: str) -> bool:
         """Whether a tag of ours that belongs to no model can be made; one in its way is an alarm."""
@@ -209,6 +218,7 @@ class TagPast:
     def load_all(self) -> None:
         """Reads every tag of the registry, in one go."""
         tags = self._repo.tags(self._identity.tag_ref(""))
+        self._seen.update(tag.ref for tag in tags)
         models = {found[0] for tag in tags if (found := self._parts(tag.ref)) is not None}
         self._take_in([tag for tag in tags if (parts := self._parts(tag.ref)) and parts[0] not in self._loaded], models)
         self._loaded.update(models)
@@ -230,6 +240,7 @@ class TagPast:
 
     def _take_in(self, tags: list[Tag], models: set[str]) -> None:
         claims: dict[Slot, list[tuple[Effect, Tag]]] = {}
+        self._seen.update(tag.ref for tag in tags)
         for tag in tags:
             parts = self._parts(tag.ref)
             if parts is None or parts[0] not in models:

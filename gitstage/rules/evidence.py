@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from gitstage.durations import short
-from gitstage.evidence import Statement
 from gitstage.findings import Verdict
 from gitstage.policy import EvidenceRule, Gate
 from gitstage.rules.cases import Answer, Answers, SlotCase
 from gitstage.rules.statements import deciding_statement
+from gitstage.values import replace
+
+if TYPE_CHECKING:
+    from gitstage.evidence import Statement
 
 
 def gate(case: SlotCase, gate: Gate) -> Answers:
