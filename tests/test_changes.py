@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Self
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,9 @@ from gitstage.changes import (
     LINK,
     SUBMODULE,
     Change,
+    Edited,
     Entry,
+    Listing,
     Nothing,
     Overlay,
     Snapshot,
@@ -250,3 +253,83 @@ def test_a_tree_that_is_deeper_than_the_stack_is_seen() -> None:
     assert [path for path, _ in files(after)] == [deep]
     assert [change.path for change in changes_between(before, after)] == [deep]
     assert everything(Overlay(before, {deep: plain("1")}, {blob_id(b"1"): b"1"})) == {deep: "1"}
+
+
+class Shown(Listing):
+    """A listing that says which names it was asked for."""
+
+    def __init__(self, names: Mapping[str, Entry]) -> None:
+        self.names = names
+        self.asked: list[str] = []
+
+    def __getitem__(self, name: str) -> Entry:
+        self.asked.append(name)
+        return self.names[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def differing(self, other: Self) -> Iterable[str]:
+        return {name for name, _ in self.names.items() ^ other.names.items()}
+
+
+class Root:
+    """A snapshot of one folder."""
+
+    def __init__(self, names: Mapping[str, Entry]) -> None:
+        self.names = names
+
+    def entry(self, path: str) -> Entry | None:
+        return self.names.get(path)
+
+    def listing(self, folder: str) -> Mapping[str, Entry]:
+        return {} if folder else self.names
+
+    def read(self, oid: str) -> bytes:
+        raise AssertionError(oid)
+
+    def size(self, oid: str) -> int:
+        raise AssertionError(oid)
+
+
+FEW_NAMES = st.dictionaries(st.sampled_from("abcd"), st.sampled_from([plain("1"), plain("2")]))
+SOME_EDITS = st.dictionaries(st.sampled_from("abcde"), st.none() | st.sampled_from([plain("1"), plain("3")]))
+
+
+@given(FEW_NAMES, SOME_EDITS)
+def test_an_edited_listing_is_what_the_edits_make_of_it(
+    names: dict[str, Entry], edits: dict[str, Entry | None]
+) -> None:
+    expected = {name: entry for name, entry in {**names, **edits}.items() if entry is not None}
+    edited = Edited(names, edits)
+    assert (dict(edited), len(edited)) == (expected, len(expected))
+    assert [edited.get(name) for name in "abcdef"] == [expected.get(name) for name in "abcdef"]
+    assert ("a" in edited, "f" in edited) == ("a" in expected, False)
+
+
+@given(FEW_NAMES, SOME_EDITS, FEW_NAMES, SOME_EDITS, st.booleans())
+def test_listings_of_any_kind_are_compared_alike(
+    one: dict[str, Entry],
+    over: dict[str, Entry | None],
+    two: dict[str, Entry],
+    under: dict[str, Entry | None],
+    same: bool,
+) -> None:
+    plainly = list(changes_between(Root(dict(Edited(one, over))), Root(dict(Edited(one if same else two, under)))))
+    first, second = Shown(one), Shown(two)
+    kept = first if same else second
+    assert list(changes_between(Root(Edited(first, over)), Root(Edited(kept, under)))) == plainly
+    assert list(changes_between(Root(Edited(one, over)), Root(Edited(second if not same else first, under)))) == plainly
+
+
+def test_of_a_large_folder_only_what_differs_is_looked_at() -> None:
+    names = {f"f{number}": plain("1") for number in range(1000)}
+    before, after = Shown(names), Shown({**names, "f7": plain("2")})
+    assert list(changes_between(Root(before), Root(after))) == [Change("f7", plain("1"), plain("2"))]
+    assert (before.asked, after.asked) == (["f7"], ["f7"])
+    edited = Overlay(Root(before), {"f8": plain("3"), "f9": None})
+    assert [change.path for change in changes_between(Root(before), edited)] == ["f8", "f9"]
+    assert set(before.asked) == {"f7", "f8", "f9"}

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from gitstage.changes import EXECUTABLE, FILE, LINK, Entry
-from gitstage.git import index, refs, remotes
+from gitstage.git import ancestry, index, refs, remotes
 from gitstage.git.environment import INDEX, OBJECTS, Purpose, from_a_hook
 from gitstage.git.errors import (
     CannotSign,
@@ -89,7 +89,7 @@ class Repository:
         self.is_bare = place.is_bare
         self.is_shallow = place.is_shallow
         top = place.work_tree or place.git_dir
-        kept = from_a_hook(os.environ, place.git_dir, place.common_dir, Path.cwd())
+        kept = self._kept = from_a_hook(os.environ, place.git_dir, place.common_dir, Path.cwd())
         self.index_file = Path(kept.get(INDEX, place.git_dir / "index"))
         self.processes = Processes(("-C", str(top), f"--git-dir={place.git_dir}"), kept)
         self._reader = Reader(self.processes)
@@ -352,6 +352,16 @@ class Repository:
             # Where commit dates are out of order git may have given up too early on finding them.
             without -= set(self.processes.run("rev-list", "--end-of-options", tip).out.decode().split())
         return (wanted - present) | without
+
+    def not_in_trunk(self, commits: Iterable[str], tip: str) -> set[str]:
+        """As `unreachable`, for the one branch that is asked about again and again: its history is kept in a file."""
+        if OBJECTS in self._kept:  # a push that is being received: its commits may be gone in a moment
+            return self.unreachable(commits, tip)
+        self._needs_history()
+        wanted = set(commits)
+        present = self._store.commits_among(wanted)
+        file = self.common_dir / OWN / "history"
+        return (wanted - present) | (ancestry.missing(self.processes, file, present, tip) if present else set())
 
     def merge_bases(self, a: str, b: str) -> list[str]:
         """The best common ancestors of two commits."""

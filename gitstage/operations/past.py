@@ -298,7 +298,7 @@ class TagPast:
     def _not_on_trunk(self, commits: list[str]) -> set[str]:
         if self._tip is None or not commits:
             return set(commits)
-        return self._repo.unreachable(set(commits), self._tip)
+        return self._repo.not_in_trunk(commits, self._tip)
 
 
 def _folders(name: str) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitstage.changes import EXECUTABLE, FILE, FOLDER, LINK, SUBMODULE, Entry
+from gitstage.changes import EXECUTABLE, FILE, FOLDER, LINK, SUBMODULE, Edited, Entry
 from gitstage.git import Commit, GitError, Tag
 from gitstage.git.objects import (
     Object,
@@ -281,3 +281,30 @@ def test_a_message_comes_back_as_it_was_given(message: str) -> None:
     assert parsed_commit(B, commit_bytes(A, [B], person, person, message)).message == kept
     if "-----BEGIN " not in message:
         assert parsed_tag("r", B, tag_bytes("x", A, "commit", person, message))[0].message == kept
+
+
+NAMED = NAMES.map(decoded)
+
+
+@given(st.dictionaries(NAMED, ENTRIES, max_size=5), st.dictionaries(NAMED, ENTRIES | st.none(), max_size=4))
+def test_a_tree_is_written_alike_from_what_git_had_and_from_values(
+    names: dict[str, Entry], edits: dict[str, Entry | None]
+) -> None:
+    listing = parsed_tree(tree_bytes(names), A)
+    after = {name: entry for name, entry in {**names, **edits}.items() if entry is not None}
+    assert tree_bytes(Edited(listing, edits)) == tree_bytes(Edited(names, edits)) == tree_bytes(after)
+    other = parsed_tree(tree_bytes(after), A)
+    assert set(listing.differing(other)) == {name for name in {*names, *after} if names.get(name) != after.get(name)}
+
+
+def test_a_listing_knows_names_only() -> None:
+    listing = parsed_tree(tree_bytes({"a": Entry(FILE, A)}), A)
+    number: object = 1
+    assert ("a" in listing, "b" in listing, number in listing, len(listing)) == (True, False, False, 1)
+    with pytest.raises(KeyError):
+        listing["b"]
+
+
+def test_an_old_folder_is_written_with_the_mode_that_git_writes() -> None:
+    listing = parsed_tree(b"040000 folder\0" + bytes(20), A)
+    assert tree_bytes(Edited(listing, {})) == b"40000 folder\0" + bytes(20)
