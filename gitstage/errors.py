@@ -29,3 +29,7 @@ class Refused(GitstageError):
     """A command that was asked to change something may not (exit code 1); nothing was changed."""
 
     exit_code = 1
+
+
+class CannotEvaluate(GitstageError):
+    """An expression cannot be checked, or has no value."""

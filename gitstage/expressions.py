@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitstage.errors import GitstageError
+from gitstage.errors import CannotEvaluate
 from gitstage.validation import near_miss
 
 if TYPE_CHECKING:
@@ -80,10 +80,6 @@ VARIABLES: tuple[Variable, ...] = (
 
 Facts = Mapping[str, Any]
 """What the variables hold: the part before the dot, then the one after it. What is not known is left out."""
-
-
-class CannotEvaluate(GitstageError):
-    """An expression cannot be checked, or has no value."""
 
 
 class NoEngine(CannotEvaluate):

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitstage import expressions
-from gitstage.expressions import INSTALL, LONGEST, VARIABLES, CannotEvaluate, NoEngine, check, value
+from gitstage.errors import CannotEvaluate
+from gitstage.expressions import INSTALL, LONGEST, VARIABLES, NoEngine, check, value
 
 NOW = datetime(2026, 11, 27, 16, 30, tzinfo=UTC)
 FACTS: dict[str, Any] = {

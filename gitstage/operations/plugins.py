@@ -6,7 +6,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gitstage.expressions import CannotEvaluate
+from gitstage.errors import CannotEvaluate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import Any
 
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, LINK, SUBMODULE, Change, Entry, Snapshot
-from gitstage.expressions import CannotEvaluate
+from gitstage.errors import CannotEvaluate
 from gitstage.findings import Verdict
 from gitstage.layout import MODELS, Layout, Place, Slot, archived_path
 from gitstage.ledger import Effect, Open, Past

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from gitstage.approvals import PolicySaid, read_said
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Entry, Snapshot
-from gitstage.evidence import Statement, read_statement
-from gitstage.expressions import CannotEvaluate, check
 from gitstage.layout import ARTIFACTS, CONFIGURATION, Place, version_path
 from gitstage.manifest import Artifact, read_hold, read_lfs_pointer, read_version
 from gitstage.policy import Policy
 from gitstage.rules.cases import LARGEST_DOCUMENT, Answer, Answers, PolicyCase, RecordsCase
+
+if TYPE_CHECKING:
+    from gitstage.evidence import Statement
 
 
 def policy(case: PolicyCase) -> Answers:
@@ -30,6 +30,9 @@ def policy(case: PolicyCase) -> Answers:
 
 def _expressions(policy: Policy) -> Answers:
     """Expressions are checked when a policy is judged, and not whenever it is read: reading needs no engine."""
+    from gitstage.errors import CannotEvaluate
+    from gitstage.expressions import check
+
     for name, gate in policy.gates.items():
         for number, rule in enumerate(gate.rules):
             if rule.expr is None:
@@ -46,6 +49,8 @@ def _expressions(policy: Policy) -> Answers:
 
 
 def _policy_evidence(case: PolicyCase, path: str, entry: Entry, place: Place) -> Answers:
+    from gitstage.approvals import PolicySaid, read_said
+
     said, problems = _document(case, path, entry, read_said)
     yield from problems
     if problems:
@@ -148,6 +153,8 @@ def _hold(case: RecordsCase, path: str, entry: Entry, place: Place) -> Answers:
 
 
 def _evidence(case: RecordsCase, path: str, entry: Entry, place: Place) -> Answers:
+    from gitstage.evidence import read_statement
+
     statement, problems = _document(case, path, entry, read_statement)
     yield from problems
     if statement is None:
@@ -167,6 +174,8 @@ def _evidence(case: RecordsCase, path: str, entry: Entry, place: Place) -> Answe
 
 def _what_people_said(case: RecordsCase, path: str, entry: Entry, place: Place) -> Answers:
     """An approval, a waiver or the like is in the one form, and about the version in whose folder it lies."""
+    from gitstage.approvals import PolicySaid, read_said
+
     said, problems = _document(case, path, entry, read_said)
     yield from problems
     if isinstance(said, PolicySaid):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gitstage.changes import FOLDER
-from gitstage.expressions import CannotEvaluate, value
+from gitstage.errors import CannotEvaluate
 from gitstage.findings import Verdict
 from gitstage.layout import Slot, evidence_folder, version_path
 from gitstage.ledger import stay, text_of
@@ -48,6 +48,8 @@ def gate(case: SlotCase, gate: Gate) -> Answers:
 
 def _answer(case: SlotCase, rule: CustomRule) -> Answer:
     if rule.expr is not None:
+        from gitstage.expressions import value
+
         holds = value(rule.expr, facts_of(case))
         said = rule.expr if holds or rule.message is None else rule.message
         return _said(holds=holds, message=said, threshold=rule.expr)

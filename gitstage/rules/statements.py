@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from gitstage.canonical import DocumentError
 from gitstage.changes import Entry, Snapshot
-from gitstage.evidence import Statement, deciding, predicate_type, read_statement
 from gitstage.layout import NUMBER, evidence_folder, evidence_path, version_path
 from gitstage.manifest import read_version
+
+if TYPE_CHECKING:
+    from gitstage.evidence import Statement
 
 
 def _read(registry: Snapshot, entry: Entry, digest: str, kind: str | None) -> Statement:
     """A statement; what could be read when it passed, and cannot be now, says nothing, and so is no success."""
+    from gitstage.evidence import Statement, predicate_type, read_statement
+
     try:
         return read_statement(registry.read(entry.oid))
     except DocumentError:
@@ -27,6 +32,8 @@ def deciding_statement(
 
     `kind` is its predicate type, a URI or a short name (`test-result`); None takes any.
     """
+    from gitstage.evidence import deciding, predicate_type
+
     manifest = registry.entry(version_path(model, version))
     if manifest is None:
         return None

@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Entry, Snapshot
-from gitstage.envelopes import read_envelope
 from gitstage.layout import EVIDENCE, NUMBER, POLICY_EVIDENCE, evidence_folder
 from gitstage.rules.cases import LARGEST_DOCUMENT, Answer, Answers, PolicyCase, RecordsCase
 
@@ -81,6 +80,8 @@ def _payload(registry: Snapshot, entry: Entry) -> str:
     """What a file says, however its JSON is written and whoever signed it; its blob where it is no JSON of ours."""
     if entry.mode != FILE or registry.size(entry.oid) > LARGEST_DOCUMENT:
         return entry.oid
+    from gitstage.envelopes import read_envelope
+
     data = registry.read(entry.oid)
     with suppress(DocumentError):
         envelope = read_envelope(data)

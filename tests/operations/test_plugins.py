@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstage.expressions import CannotEvaluate
+from gitstage.errors import CannotEvaluate
 from gitstage.operations.plugins import plugins
 
 SOURCE = "def licensed(facts):\n    return facts['asked']\n\nnumber = 7\n"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from gitstage import expressions
-from gitstage.expressions import VARIABLES, CannotEvaluate, check
+from gitstage.errors import CannotEvaluate
+from gitstage.expressions import VARIABLES, check
 from gitstage.findings import Finding, Verdict
 from gitstage.layout import Slot
 from gitstage.manifest import Artifact, Data, Source
