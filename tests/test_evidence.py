@@ -565,8 +565,9 @@ def test_the_statements_that_we_test_with_are_what_in_toto_describes(
     ours = read_statement(data)
     assert found.predicate_type == ours.predicate_type
     assert {subject.digest["sha256"] for subject in found.subject} == ours.subjects
-    predicate = json.dumps(json.loads(data)["predicate"]).encode()
-    theirs = message(f"predicates.{module}", name, predicate, strict=strict)
+    predicate = json.loads(data)["predicate"]
+    predicate.pop("verifiedLevels", None)  # their release of 2023 takes one text, and SLSA writes a list
+    theirs = message(f"predicates.{module}", name, json.dumps(predicate).encode(), strict=strict)
     said = getattr(theirs, "result", "") or getattr(theirs, "verification_result", "") or None
     assert said == ours.result
 
