@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -24,6 +24,7 @@ LARGEST_LEDGER = 2**26
 SAME_RELEASE = "run gitstage tag anew, with the release of gitstage that the server has"
 
 Standing = Literal["ours", "in the way", "free"]
+At = Callable[[str, datetime], Registry]
 
 
 def claimed_registry(tag: Tag) -> str | None:
@@ -66,12 +67,14 @@ def standing(guarded: Guarded, ref: str, trees: Sequence[Snapshot]) -> Standing:
 class Claimed:
     """The tags and the ledger of one push, held against what folding says at the moments that they name.
 
-    `tip` is the trunk's tip once the push is let in, `now` the server's clock; `rewritten` says that the trunk was
-    rewritten on the server itself, so that a ledger may go on knowingly.
+    `registry` gives the registry as it is with the trunk at a commit and at a moment. `tip` is the trunk's tip once the
+    push is let in, `now` the server's clock; `rewritten` says that the trunk was rewritten on the server itself, so that
+    a ledger may go on knowingly.
     """
 
     repo: Repository
     guarded: Guarded
+    registry: At
     tip: str
     rewritten: bool
     now: datetime
@@ -86,7 +89,9 @@ class Claimed:
         folded = None if ledger is None else self._runs(ledger, is_first=is_first)
         if self.objections:
             return None
-        expected = {} if folded is None else {claim.ref: claim for claim in claims(self._registry(), folded)}
+        expected = (
+            {} if folded is None else {claim.ref: claim for claim in claims(self.registry(self.tip, self.now), folded)}
+        )
         for ref, tag in tags.items():
             self._compare(ref, tag, expected.get(ref), with_ledger=ledger is not None)
         for ref in expected.keys() - tags.keys():
@@ -113,12 +118,6 @@ class Claimed:
 
     # the ledger
 
-    def _registry(self, moment: datetime | None = None, tip: str | None = None) -> Registry:
-        when = moment or self.now
-        registry = Registry(self.repo, self.guarded.folder, self.guarded.identity, lambda: when)
-        registry.tip = tip or self.tip
-        return registry
-
     def _runs(self, ledger: Update, *, is_first: bool) -> Folded | None:
         """What the runs that a ledger records come to; an objection where one is not as folding says."""
         if ledger.new is None:
@@ -132,7 +131,7 @@ class Claimed:
                 "gitstage tag, again",
             )
             return None
-        so_far = Folded(state=self._registry().state)
+        so_far = Folded(state=self.registry(self.tip, self.now).state)
         for commit in runs:
             try:
                 so_far = self._run(commit, so_far, is_first=is_first)
@@ -158,9 +157,9 @@ class Claimed:
     def _run(self, commit: str, so_far: Folded, *, is_first: bool) -> Folded:
         tree = self.repo.tree(commit)
         said = self._document(tree)
-        self._check_moment(said, so_far.state, is_first=is_first)
+        judged, moment = self._checked(said, so_far.state, is_first=is_first)
         found: Folded | None = None
-        for folded in self._folded(said, so_far):
+        for folded in self._folded(judged, moment, so_far):
             found = folded
             document = state_document(folded.state, self.guarded.identity.id)
             if dict(tree.listing("")) == {LEDGER_FILE: Entry(FILE, blob_id(document))}:
@@ -178,7 +177,8 @@ class Claimed:
         except GitstageError as error:
             raise _NotSo(error.message) from error
 
-    def _check_moment(self, said: State, before: State, *, is_first: bool) -> None:
+    def _checked(self, said: State, before: State, *, is_first: bool) -> tuple[str, datetime]:
+        """What a run says that it judged, and when; that can be so."""
         if said.clock is None or said.judged is None:
             raise _NotSo("it says not what was judged, or not when")
         if said.clock > self.now + TOLERANCE:
@@ -193,37 +193,35 @@ class Claimed:
                 f"{TOLERANCE.seconds // 60} minutes ago",
                 hint="gitstage tag, again",
             )
+        return said.judged, said.clock
 
-    def _folded(self, said: State, so_far: Folded) -> list[Folded]:
-        """What folding says to `said.judged` at `said.clock`: by `tag`, and by a command that lands a commit of its own.
+    def _folded(self, judged: str, moment: datetime, so_far: Folded) -> list[Folded]:
+        """What folding says to a commit at a moment: by `tag`, and by a command that lands a commit of its own.
 
         The one looks at the trunk's tip all the way, the other at what was the tip before its own commit.
         """
-        assert said.judged is not None
-        if not self._on_trunk(said.judged):
+        if not self._on_trunk(judged):
             return []
         try:
-            return [
-                folded for at in (None, self._parent(said.judged)) if (folded := self._at(said, so_far, at)) is not None
-            ]
+            ways = [self._at(judged, moment, so_far, parent) for parent in (None, self._parent(judged))]
+            return [folded for folded in ways if folded is not None]
         except TrunkRewritten:
-            if not self.rewritten or said.judged != self.tip:
+            if not self.rewritten or judged != self.tip:
                 return []
-            registry = self._registry(said.clock, said.judged)
-            step = Step(said.judged, self.repo.tree(said.judged))
+            registry = self.registry(judged, moment)
+            step = Step(judged, self.repo.tree(judged))
             registry.prefetch(so_far.state, [step])
             return [resumed(so_far, [step], registry.world())]
 
-    def _at(self, said: State, so_far: Folded, parent: str | None) -> Folded | None:
-        whole = self._registry(said.clock, said.judged)
-        steps = list(whole.steps(so_far.state.judged, str(said.judged)))
+    def _at(self, judged: str, moment: datetime, so_far: Folded, parent: str | None) -> Folded | None:
+        whole = self.registry(judged, moment)
+        steps = list(whole.steps(so_far.state.judged, judged))
         whole.prefetch(so_far.state, steps)
         if parent is None:
             return resumed(so_far, steps, whole.world())
         if not steps:
             return None
-        first = self._registry(said.clock, parent)
-        folded = resumed(so_far, steps[:-1], first.world())
+        folded = resumed(so_far, steps[:-1], self.registry(parent, moment).world())
         return continued(folded, steps[-1:], whole.world())
 
     def _parent(self, commit: str) -> str | None:

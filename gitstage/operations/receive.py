@@ -40,8 +40,13 @@ class Received:
 def updates_from(text: str) -> tuple[Update, ...]:
     """The refs that a push is about, as git says them to a `pre-receive` hook (githooks(5)): `old new ref` each line.
 
-    Raises GitstageError for anything else.
+    Raises GitstageError for anything else, and where it says nothing: then somebody else has read it.
     """
+    if not text:
+        raise GitstageError(
+            "git says nothing of what is pushed: another part of the hook has read it",
+            hint="ask gitstage first, and give both what git says: tee",
+        )
     updates = []
     for line in text.splitlines():
         found = LINE.fullmatch(line)
@@ -58,11 +63,13 @@ def run(
     *,
     user: str | None = None,
     trunks: Iterable[str] = (),
+    plugins: frozenset[str] = frozenset(),
     clock: Clock | None = None,
 ) -> Received:
     """Judges a push to `repo`, whose objects may still be in quarantine. Nothing is written but what is kept for speed.
 
-    `user` is who the server says is pushing, `trunks` are branches that hold registries besides the default one.
+    `user` is who the server says is pushing, `trunks` are branches that hold registries besides the default one, and
+    `plugins` the rules in Python that may run.
     Raises GitstageError where it cannot be judged; then it is not let in either.
     """
     found = watch(repo, updates, trunks)
@@ -76,7 +83,7 @@ def run(
     now = (clock or utc_now)()
     reports: list[Report] = []
     for one in found.registries:
-        guard = _Guard(repo, one, updates, tags, now)
+        guard = _Guard(repo, one, updates, tags, now, plugins)
         guard.judge()
         objections += guard.objections
         reports += guard.reports
@@ -164,6 +171,7 @@ class _Guard:
     updates: Sequence[Update]
     tags: dict[str, tuple[Tag | None, Tag | None]]
     now: datetime
+    plugins: frozenset[str]
     objections: list[Objection] = dataclasses.field(default_factory=list)
     reports: list[Report] = dataclasses.field(default_factory=list)
 
@@ -185,7 +193,8 @@ class _Guard:
                 f"there is no {identity.trunk} yet",
             )
             return
-        claimed = Claimed(self.repo, self.guarded, tip=new, rewritten=self._was_rewritten(old, trunk), now=self.now)
+        rewritten = self._was_rewritten(old, trunk)
+        claimed = Claimed(self.repo, self.guarded, self._registry, tip=new, rewritten=rewritten, now=self.now)
         so_far = claimed.checked(ledger, ours, is_first=old is None and (ledger is None or ledger.old is None))
         self.objections += claimed.objections
         if trunk is not None and not self.objections:
@@ -235,11 +244,14 @@ class _Guard:
         """Whether somebody rewrote the trunk on the server itself, and the push is what goes on knowingly."""
         if trunk is not None or old is None:
             return False
-        judged = self._registry(old).state.judged
+        judged = self._registry(old, self.now).state.judged
         return judged is not None and bool(self.repo.unreachable([judged], old))
 
-    def _registry(self, tip: str | None) -> Registry:
-        registry = Registry(self.repo, self.guarded.folder, self.guarded.identity, lambda: self.now)
+    def _registry(self, tip: str, moment: datetime) -> Registry:
+        """The registry as it is with the trunk at a commit, at a moment."""
+        registry = Registry(
+            self.repo, self.guarded.folder, self.guarded.identity, lambda: moment, allowed_plugins=self.plugins
+        )
         registry.tip = tip
         return registry
 
@@ -247,7 +259,7 @@ class _Guard:
 
     def _judge_commits(self, old: str | None, new: str, so_far: Folded | None) -> None:
         """Folds what is pushed, and reports what it leaves open."""
-        registry = self._registry(new)
+        registry = self._registry(new, self.now)
         try:
             if so_far is None:
                 after, _ = registry.folded(new, lands=True)

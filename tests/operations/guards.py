@@ -54,6 +54,9 @@ class Guard:
     def git(self, *arguments: str) -> str:
         return git("--git-dir=.", *arguments, cwd=self.path)
 
+    def open(self) -> Repository:
+        return Repository.discover(self.path, serves=True)
+
     def refs(self) -> dict[str, str]:
         rows = self.git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
         return dict(row.split(" ") for row in rows)

@@ -93,7 +93,7 @@ def _judged(context: Context, user_variable: str | None, trunks: tuple[str, ...]
         raise GitstageError("the server keeps this repository in a namespace of git, which gitstage does not read")
     updates = receive.updates_from(sys.stdin.buffer.read().decode("utf-8", "surrogateescape"))
     with Repository.discover(context.where, serves=True) as repo:
-        return receive.run(repo, updates, user=_user(user_variable), trunks=trunks)
+        return receive.run(repo, updates, user=_user(user_variable), trunks=trunks, plugins=context.plugins)
 
 
 def _user(variable: str | None) -> str | None:
