@@ -298,8 +298,8 @@ QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_to
 
 
 def test_a_short_life_is_what_the_book_says(template: Path) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        lambda: Life(template),
+    run_state_machine_as_test(
+        lambda: Life(template),  # type: ignore[arg-type]  # anything that makes one will do
         settings=settings(
             max_examples=4, stateful_step_count=10, deadline=None, suppress_health_check=QUIET, phases=[Phase.generate]
         ),
@@ -309,7 +309,7 @@ def test_a_short_life_is_what_the_book_says(template: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_long_lives_are_what_the_book_says(template: Path) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        lambda: Life(template),
+    run_state_machine_as_test(
+        lambda: Life(template),  # type: ignore[arg-type]  # anything that makes one will do
         settings=settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=QUIET),
     )
