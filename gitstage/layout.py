@@ -9,6 +9,8 @@ from functools import lru_cache
 from gitstage.values import dataclass
 
 CONFIGURATION = "gitstage.yaml"
+POLICY_TESTS = "gitstage.test.yaml"
+"""What `gitstage policy test` runs. It belongs to the policy, and judges nothing."""
 MODELS, ARCHIVED, EVIDENCE, HOLDS, ARTIFACTS = "models", "archived", "evidence", "holds", "artifacts"
 POLICY_EVIDENCE = "policy"
 """The folder of `evidence/` that is the policy's; no model is called like it."""
@@ -86,7 +88,7 @@ def thing_named(name: str) -> Thing:
 class Place:
     """What a path of a registry means.
 
-    `kind` is `configuration`, `attributes`, `readme`, `slot`, `version`, `archived`, `evidence`, `hold`, `artifact`,
+    `kind` is `configuration`, `policy-tests`, `attributes`, `readme`, `slot`, `version`, `archived`, `evidence`, `hold`, `artifact`,
     or `stray`, where nothing may lie. `thing` is what the path belongs to. Of the policy's evidence `name` is the
     digest and the name, `SHA256/approval-PERSON`.
     """
@@ -132,7 +134,9 @@ class Layout:
 
 @lru_cache(maxsize=64)
 def _own_names(layout: Layout) -> frozenset[str]:
-    return frozenset(name.lower() for name in (*layout.stages, *RECORD_FOLDERS, CONFIGURATION, ATTRIBUTES))
+    return frozenset(
+        name.lower() for name in (*layout.stages, *RECORD_FOLDERS, CONFIGURATION, POLICY_TESTS, ATTRIBUTES)
+    )
 
 
 @lru_cache(maxsize=65536)
@@ -140,6 +144,8 @@ def _place(layout: Layout, path: str) -> Place:
     folder, _, rest = path.partition("/")
     if path == CONFIGURATION:
         return Place("configuration", POLICY)
+    if path == POLICY_TESTS:
+        return Place("policy-tests", POLICY)
     if path == ATTRIBUTES:
         return Place("attributes", POLICY)
     if path == README:

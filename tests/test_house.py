@@ -28,6 +28,7 @@ NOT_RULES: Mapping[str, str] = {
     "cases": "what a rule is asked about, and what it answers",
     "fold": "the fold over the trunk's commits",
     "judge": "asks every rule of the table",
+    "rehearse": "the fold, over what a policy's tests give",
     "statements": "reads the statements that evidence and metrics look at",
 }
 

@@ -32,6 +32,7 @@ def record(
     ("path", "place"),
     [
         ("gitstage.yaml", Place("configuration", POLICY)),
+        ("gitstage.test.yaml", Place("policy-tests", POLICY)),
         (".gitattributes", Place("attributes", POLICY)),
         ("README.md", Place("readme", POLICY)),
         ("archived/README.md", Place("readme", POLICY)),

@@ -43,6 +43,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "tag": "Put into effect what has landed.",
         "explain": "Say what a promotion would need to pass.",
         "hook": "Judge before a commit, before a push and on a server: hooks of git.",
+        "policy": "Try a policy before it judges anything.",
     },
     "Read": {
         "status": "Show what is in each stage.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +93,20 @@ def said(gs: Shell) -> dict[str, list[Any]]:
     say("pull", "fraud-detector@production", "--to", "../served")
     say("pull", "fraud-detector@1.2.0", "--to", "../other")
     say("doctor")
+    cases = {
+        "same": {"promote": "m@1.0.0", "to": "staging"},
+        "other": {"promote": "m@1.0.0", "to": "production"},
+    }
+    test = {
+        "apiVersion": "gitstage/v1",
+        "kind": "PolicyTest",
+        "now": "2026-03-01T12:00:00Z",
+        "versions": {"m@1.0.0": {}},
+        "cases": [{"name": name, "change": change, "expect": {"soak": "passed"}} for name, change in cases.items()],
+    }
+    story.write("gitstage.test.yaml", json.dumps(test))
+    say("policy", "test")
+    (story.path / "gitstage.test.yaml").unlink()
     say("status")
     story.register("slow", "1.1.0")
     story.copy("models/slow/1.1.0.yaml", "staging/slow.yaml")

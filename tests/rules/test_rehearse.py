@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from gitstage.canonical import DocumentError
+from gitstage.findings import Verdict
+from gitstage.policytests import read_policy_test
+from gitstage.rules.rehearse import Difference, Rehearsed, rehearsed
+from tests.registries import gated, policy_file
+
+NOW = "2026-11-25T09:00:00Z"
+VERSIONS = {"m@1.0.0": {"metrics": {"auc": 0.95}}, "m@1.1.0": {"metrics": {"auc": 0.96}}, "m@1.2.0": {}}
+PROMOTE = {"promote": "m@1.1.0", "to": "production"}
+STAGED = {"stages": {"production": ["m@1.0.0"], "staging": ["m@1.1.0"]}}
+GATED = gated(soak="24h", metrics=[{"name": "auc", "min": 0.9, "max-drop": 0}])
+
+
+def document(*cases: dict[str, Any], **more: object) -> bytes:
+    named = [{"name": f"case {number}", **case} for number, case in enumerate(cases)]
+    said = {"apiVersion": "gitstage/v1", "kind": "PolicyTest", "now": NOW, "versions": VERSIONS, "cases": named, **more}
+    return json.dumps(said, indent=1).encode()
+
+
+def play(policy: bytes, *cases: dict[str, Any], **more: object) -> list[Rehearsed]:
+    return list(rehearsed(read_policy_test(document(*cases, **more)), policy))
+
+
+def differences(policy: bytes, **case: Any) -> list[Difference]:
+    """How the one case differs from what is expected."""
+    (only,) = play(policy, {"given": STAGED, "change": PROMOTE, **case})
+    assert only.passed == (not only.differences)
+    return list(only.differences)
+
+
+def problems(policy: bytes, **case: Any) -> list[str]:
+    with pytest.raises(DocumentError) as caught:
+        play(policy, {"given": STAGED, "change": PROMOTE, "expect": "passed", **case})
+    assert all(problem.line for problem in caught.value.problems)
+    return [problem.message for problem in caught.value.problems]
+
+
+# --------------------------------------------------------------------------------------------------- what is given
+
+
+@pytest.mark.parametrize(
+    ("given", "change", "expect"),
+    [
+        # What is in a stage has been there for long.
+        (STAGED, PROMOTE, {"soak": "passed", "metrics": "passed"}),
+        ({"stages": {"staging": [{"version": "m@1.1.0", "for": "1h"}]}}, PROMOTE, {"soak": "pending"}),
+        ({"stages": {"staging": [{"version": "m@1.1.0", "for": "24h"}]}}, PROMOTE, "passed"),
+        # What came after another replaced it.
+        ({"stages": {"staging": ["m@1.1.0", "m@1.0.0"]}}, PROMOTE, {"stage-order": "refused", "soak": "refused"}),
+        ({}, PROMOTE, {"stage-order": "refused", "soak": "refused"}),
+        ({**STAGED, "held": ["m@1.1.0"]}, PROMOTE, {"held": "refused"}),
+        # A rollback goes where the slot has been.
+        ({"stages": {"production": ["m@1.0.0", "m@1.1.0"]}}, {"rollback": "m@production"}, "passed"),
+        ({"stages": {"production": ["m@1.0.0", "m@1.2.0", "m@1.1.0"]}, "held": ["m@1.2.0"]}, {"rollback": "m@production"}, "passed"),
+        ({"stages": {"production": ["m@1.0.0", "m@1.1.0"]}, "held": ["m@1.0.0"]}, {"rollback": "m@production", "to": "1.0.0"}, {"held": "refused"}),
+        (STAGED, {"archive": "m@staging"}, "passed"),
+        ({}, {"register": "m@1.2.0"}, "passed"),
+        ({"held": ["m@1.2.0"]}, {"unhold": "m@1.2.0"}, "passed"),
+        ({"archived": ["m@1.0.0"]}, {"promote": "m@1.0.0", "to": "staging"}, "passed"),
+        ({}, {"promote": "m@1.0.0", "to": "staging"}, "passed"),
+    ],
+)  # fmt: skip
+def test_a_case_is_judged_as_a_registry_would_be(given: Any, change: Any, expect: Any) -> None:
+    assert differences(GATED, given=given, change=change, expect=expect) == []
+
+
+def test_evidence_is_as_old_as_it_is_said_and_numbered_in_its_order() -> None:
+    policy = gated(evidence=[{"type": "test-result", "name": "shadow", "max-age": "2d"}])
+    about = {"about": "m@1.1.0", "name": "shadow"}
+    for evidence, expected in (
+        ([], "pending"),
+        ([about], "passed"),
+        ([{**about, "about": "m@1.0.0"}], "pending"),
+        ([{**about, "age": "3d"}], "pending"),
+        ([{**about, "result": "FAILED"}], "refused"),
+        ([{**about, "result": "FAILED"}, about], "passed"),
+        ([about, {**about, "result": "FAILED"}], "refused"),
+    ):
+        given = {**STAGED, "evidence": evidence}
+        found = differences(policy, given=given, expect={"evidence": {"verdict": expected}, "verdict": "passed"})
+        assert [one.rule for one in found if one.rule == "evidence"] == [], evidence
+
+
+def test_measured_values_come_from_evidence() -> None:
+    policy = gated(metrics=[{"name": "p99", "max": 20, "evidence": "load"}])
+    for value, expected in ((18.5, "passed"), (25, "refused")):
+        evidence = [{"about": "m@1.1.0", "name": "load", "metrics": {"p99": value}}]
+        assert differences(policy, given={**STAGED, "evidence": evidence}, expect={"metrics": expected}) == []
+
+
+def test_a_case_has_the_moment_of_the_file_or_its_own() -> None:
+    windows = gated(windows=[{"deny": "Fri 16:00 - Mon 08:00", "timezone": "Europe/Berlin"}])
+    cases = [
+        {"given": STAGED, "change": PROMOTE, "expect": "passed"},
+        {"given": STAGED, "change": PROMOTE, "expect": "passed", "now": "2026-11-27 17:30 Europe/Berlin"},
+    ]
+    assert [f"{case.moment:%Y-%m-%dT%H:%M:%SZ}" for case in play(windows, *cases)] == [NOW, "2026-11-27T16:30:00Z"]
+
+
+def test_a_model_may_have_a_namespace_and_versions_may_be_numbers() -> None:
+    policy = policy_file(versions="integer")
+    versions: dict[str, object] = {"risk/m@1": {}, "risk/m@2": {}}
+    given = {"stages": {"production": ["risk/m@1"], "staging": ["risk/m@2"]}}
+    (only,) = play(
+        policy,
+        {"given": given, "change": {"promote": "risk/m@2", "to": "production"}, "expect": "passed"},
+        versions=versions,
+    )
+    assert only.passed
+    assert [(judged.thing, judged.before, judged.after) for judged in only.judgements if judged.stage] == [
+        ("production/risk/m", "1", "2")
+    ]
+
+
+def test_a_rule_of_the_policys_own_is_asked_by_its_name() -> None:
+    policy = gated(rules=[{"name": "small", "expr": "version.metrics.auc < 0.96", "message": "too good to be true"}])
+    assert differences(policy, expect={"rules/small": {"verdict": "refused", "says": "too good"}}) == []
+    assert differences(gated(rules=[{"name": "own", "python": "acme"}]), expect={"rules/own": "refused"}) == []
+
+
+def test_a_plug_in_that_is_allowed_runs() -> None:
+    test = read_policy_test(document({"given": STAGED, "change": PROMOTE, "expect": "passed"}))
+    policy = gated(rules=[{"name": "own", "python": "acme"}])
+    (only,) = rehearsed(test, policy, plugin={"acme": lambda facts: facts["version"]["version"] == "1.1.0"}.__getitem__)
+    assert only.passed
+
+
+# ------------------------------------------------------------------------------------------------ what is expected
+
+
+def test_what_came_is_compared_with_what_was_expected() -> None:
+    soaked = {"stages": {"production": ["m@1.0.0"], "staging": [{"version": "m@1.1.0", "for": "1h"}]}}
+    waits = "1h in staging of 1d"
+    opens = "2026-11-26T08:00:00Z"
+    for expect, expected in (
+        ({"soak": "pending"}, []),
+        ({"soak": {"verdict": "pending", "says": "of 1d", "opens": opens}}, []),
+        ({"verdict": "pending"}, []),
+        ("pending", []),
+        ("passed", [Difference(rule="verdict", expected="passed", found="pending", message=f"soak {waits}")]),
+        ({"soak": "refused"}, [Difference(rule="soak", expected="refused", found="pending", message=waits)]),
+        ({"metrics": "passed"}, [Difference(rule="soak", expected=None, found="pending", message=waits)]),
+        ({"metrics": "passed", "verdict": "pending"}, []),
+        (
+            {"soak": "pending", "evidence": "passed"},
+            [Difference(rule="evidence", expected="passed", found=None)],
+        ),
+        (
+            {"soak": {"verdict": "pending", "says": "2h"}},
+            [Difference(rule="soak", expected="pending, says '2h'", found=f"pending, says {waits!r}")],
+        ),
+        (
+            {"soak": {"verdict": "pending", "opens": NOW}},
+            [Difference(rule="soak", expected=f"pending, opens {NOW}", found=f"pending, opens {opens}")],
+        ),
+    ):
+        assert differences(GATED, given=soaked, expect=expect) == expected
+
+
+def test_a_whole_that_passed_has_nothing_to_say() -> None:
+    assert differences(GATED, expect="refused") == [Difference(rule="verdict", expected="refused", found="passed")]
+
+
+def test_what_opens_at_no_moment_says_so() -> None:
+    policy = gated(evidence=[{"type": "test-result", "name": "shadow"}])
+    expect = {"evidence": {"verdict": "pending", "opens": NOW}}
+    assert differences(policy, expect=expect) == [
+        Difference(rule="evidence", expected=f"pending, opens {NOW}", found="pending, opens no moment")
+    ]
+
+
+def test_what_only_warns_is_said_to() -> None:
+    policy = gated(metrics=[{"name": "auc", "min": 0.99, "enforce": "warn"}, {"name": "auc", "min": 0.9}])
+    assert differences(policy, expect={"metrics": {"verdict": "warned", "says": "0.99"}}) == []
+    assert differences(policy, expect="passed") == []
+    assert differences(policy, expect={"stage-order": "passed"})[1:] == [
+        Difference(rule="metrics", expected=None, found="warned", message="auc 0.96, min 0.99")
+    ]
+
+
+def test_of_several_things_that_a_rule_says_the_worst_counts() -> None:
+    policy = gated(metrics=[{"name": "auc", "min": 0.9}, {"name": "auc", "min": 0.99}, {"name": "f1", "min": 0.5}])
+    (found,) = differences(policy, expect={"metrics": "passed"})
+    assert found == Difference(
+        rule="metrics", expected="passed", found="refused", message="auc 0.96, min 0.99; f1 is missing"
+    )
+
+
+def test_a_case_knows_its_line_and_what_the_judge_said() -> None:
+    first, second = play(GATED, *[{"given": STAGED, "change": PROMOTE, "expect": "passed"}] * 2)
+    assert first.line is not None
+    assert second.line is not None
+    assert first.line < second.line
+    (slot,) = (judged for judged in first.judgements if judged.stage)
+    assert (slot.thing, slot.verdict, {finding.rule for finding in slot.findings}) == (
+        "production/m",
+        Verdict.PASSED,
+        {"soak", "metrics"},
+    )
+
+
+# --------------------------------------------------------------------------------------------- what cannot be played
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ({"given": {"stages": {"prodution": []}}}, ["cases[0].given.stages.prodution: there is no stage 'prodution'; did you mean 'production'?"]),
+        ({"change": {"promote": "m@1.1.0", "to": "live"}}, ["cases[0].change.to: there is no stage 'live'"]),
+        ({"change": {"archive": "m@live"}}, ["cases[0].change.archive: there is no stage 'live'"]),
+        ({"change": {"rollback": "m@1.0.0"}}, ["cases[0].change.rollback: there is no stage '1.0.0'"]),
+        ({"expect": {"soaked": "passed", "rules/own": "passed"}}, [
+            "cases[0].expect.soaked: there is no rule 'soaked'; did you mean 'soak'?",
+            "cases[0].expect.rules/own: there is no rule 'rules/own'",
+        ]),
+        ({"given": {}, "change": {"archive": "m@production"}}, ["cases[0].change: production of m is empty"]),
+        ({"given": {}, "change": {"rollback": "m@production"}}, ["cases[0].change: nothing is in effect in production of m"]),
+        ({"change": {"promote": "m@1.0.0", "to": "production"}}, ["cases[0].change: nothing would change"]),
+    ],
+)  # fmt: skip
+def test_a_case_that_cannot_be_played_is_named_with_its_line(case: dict[str, Any], expected: list[str]) -> None:
+    found = problems(GATED, **case)
+    assert [message[: len(said)] for message, said in zip(found, expected, strict=True)] == expected
+
+
+def test_a_policy_that_cannot_be_read_plays_nothing() -> None:
+    with pytest.raises(DocumentError):
+        play(b"kind: Nothing\n", {"given": STAGED, "change": PROMOTE, "expect": "passed"})
+
+
+def test_cases_take_milliseconds() -> None:
+    cases = [{"given": STAGED, "change": PROMOTE, "expect": "passed"}] * 200
+    begun = time.perf_counter()
+    assert all(case.passed for case in play(GATED, *cases))
+    assert time.perf_counter() - begun < 2
