@@ -274,7 +274,7 @@ class _Guard:
         pushed = set(self.repo.first_parents(old, new))
         left = [item for item in after.state.open.values() if old is None or item.landed in pushed]
         if left:
-            self.reports.append(self._report(registry, after, left, old, new))
+            self.reports.append(report_on(registry, after, left, base=old, head=new, is_new=self.guarded.is_new))
 
     def _refuse_another_place(self, after: Folded) -> None:
         """Where trunk and ledger are is what this guard stands on."""
@@ -291,19 +291,22 @@ class _Guard:
                     hint="whoever runs the server moves it there, without the hook",
                 )
 
-    def _report(self, registry: Registry, after: Folded, left: Sequence[Open], old: str | None, new: str) -> Report:
-        """What the judge says of what the push leaves open, and how each is put back."""
-        said = {judgement.thing: judgement for judgement in after.judgements}
-        judgements = [said.get(str(item.thing)) or _judgement(item) for item in left]
-        return Report(
-            judgements=tuple(sorted(judgements, key=lambda judgement: judgement.thing)),
-            moment=registry.now,
-            registry=registry.folder,
-            base=old,
-            head=new,
-            new_registry=self.guarded.is_new,
-            notes=after.notes,
-        )
+
+def report_on(
+    registry: Registry, after: Folded, left: Sequence[Open], *, base: str | None, head: str, is_new: bool
+) -> Report:
+    """What the judge says of what a push from `base` to `head` leaves open."""
+    said = {judgement.thing: judgement for judgement in after.judgements}
+    judgements = [said.get(str(item.thing)) or _judgement(item) for item in left]
+    return Report(
+        judgements=tuple(sorted(judgements, key=lambda judgement: judgement.thing)),
+        moment=registry.now,
+        registry=registry.folder,
+        base=base,
+        head=head,
+        new_registry=is_new,
+        notes=after.notes,
+    )
 
 
 def _judgement(item: Open) -> Judgement:

@@ -41,7 +41,7 @@ class Shell:
 
     def run(self, *words: str) -> Said:
         """Runs one command."""
-        for room in ("registries", "init", "precommit"):
+        for room in ("registries", "init", "precommit", "prepush"):
             self.patch.setattr(f"gitstage.operations.{room}.utc_now", lambda: self.story.now)
         self.patch.chdir(self.story.path)
         self.capture.readouterr()

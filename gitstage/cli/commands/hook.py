@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitstage.cli.commands import hook_install, hook_pre_commit
+from gitstage.cli.commands import hook_install, hook_pre_commit, hook_pre_push
 from gitstage.cli.context import Context, pass_context
 from gitstage.cli.output import ascii_only, print_line
 from gitstage.errors import GitstageError
@@ -42,6 +42,7 @@ def command() -> None:
 
 command.add_command(hook_install.command, "install")
 command.add_command(hook_pre_commit.command, "pre-commit")
+command.add_command(hook_pre_push.command, "pre-push")
 
 
 @command.command(
