@@ -28,9 +28,11 @@ def visible(text: str, *, ascii_only: bool = False) -> str:
     That is control characters, line ends, what reorders or hides text, and bytes that are not UTF-8.
     """
     if ascii_only:
-        text = text.translate(_TYPEWRITER)
+        text = text if text.isascii() else text.translate(_TYPEWRITER)
+        if text.isascii() and text.isprintable():
+            return text
         return "".join(char if " " <= char <= "~" else _escape(char) for char in text)
-    if text.isprintable() and _BLANK.isdisjoint(text):
+    if text.isprintable() and (text.isascii() or _BLANK.isdisjoint(text)):
         return text
     return "".join(char if char.isprintable() and char not in _BLANK else _escape(char) for char in text)
 
@@ -49,7 +51,7 @@ def _escape(char: str) -> str:
 def terminal(text: str, *, ascii_only: bool = False) -> str:
     """`text` for a terminal or a log: one line, nothing hidden, and no command to the runner that may be reading it."""
     text = visible(text, ascii_only=ascii_only).replace(_OLD_COMMAND, "#\\x23[")
-    found = _COMMAND.match(text)
+    found = _COMMAND.match(text) if "::" in text else None
     return f"{text[: found.end() - 1]}\\x3a{text[found.end() :]}" if found else text
 
 

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import MISSING, FrozenInstanceError, field, replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 __all__ = ["dataclass", "field", "replace"]
 
@@ -72,30 +72,40 @@ def _delattr(self: object, name: str) -> None:  # noqa: ARG001
 METHODS = {"__repr__": _repr, "__setattr__": _setattr, "__delattr__": _delattr}
 
 
+def _misfit(cls: type, positional: tuple[str, ...], values: tuple[object, ...], named: dict[str, object]) -> TypeError:
+    """What is wrong with what a value was to be made of."""
+    taken = [one for one in dataclasses.fields(cls) if one.init]
+    start = f"{cls.__name__}.__init__()"
+    if len(values) > len(positional):
+        return TypeError(f"{start} takes {len(positional)} positional arguments but {len(values)} were given")
+    unknown = named.keys() - {one.name for one in taken}
+    if unknown:
+        return TypeError(f"{start} got an unexpected keyword argument {min(unknown)!r}")
+    given = positional[: len(values)]
+    twice = [name for name in given if name in named]
+    if twice:
+        return TypeError(f"{start} got multiple values for argument {twice[0]!r}")
+    required = (one.name for one in taken if one.default is MISSING and one.default_factory is MISSING)
+    missing = [repr(name) for name in required if name not in named and name not in given]
+    return TypeError(f"{start} misses {', '.join(missing)}")
+
+
 def _init(cls: type) -> Callable[..., None]:
     """`__init__` as the standard library would make it, but that it looks at the class's fields instead of being code."""
     taken = [one for one in dataclasses.fields(cls) if one.init]
     names = frozenset(one.name for one in taken)
     positional = tuple(one.name for one in taken if not one.kw_only)
-    required = tuple(one.name for one in taken if one.default is MISSING and one.default_factory is MISSING)
     defaults = {one.name: one.default for one in taken if one.default is not MISSING}
     factories = {one.name: one.default_factory for one in taken if one.default_factory is not MISSING}
     finish = getattr(cls, "__post_init__", None)
 
-    def fail(values: tuple[object, ...], named: dict[str, object]) -> NoReturn:
-        start = f"{cls.__name__}.__init__()"
-        if len(values) > len(positional):
-            raise TypeError(f"{start} takes {len(positional)} positional arguments but {len(values)} were given")
-        for name in named.keys() - names:
-            raise TypeError(f"{start} got an unexpected keyword argument {name!r}")
-        twice = [name for name, _ in zip(positional, values, strict=False) if name in named]
-        if twice:
-            raise TypeError(f"{start} got multiple values for argument {twice[0]!r}")
-        there = {*positional[: len(values)], *named}
-        raise TypeError(f"{start} misses {', '.join(repr(name) for name in required if name not in there)}")
-
     def __init__(self: object, *values: object, **named: object) -> None:  # noqa: N807
         attributes = self.__dict__
+        if len(named) == len(names) and not values and named.keys() == names:
+            attributes.update(named)  # as most are made that are made in great numbers
+            if finish is not None:
+                finish(self)
+            return
         attributes.update(defaults)
         attributes.update(zip(positional, values, strict=False))
         attributes.update(named)
@@ -103,9 +113,9 @@ def _init(cls: type) -> Callable[..., None]:
             if name not in attributes:
                 attributes[name] = factory()
         if attributes.keys() != names or len(values) > len(positional):
-            fail(values, named)
+            raise _misfit(cls, positional, values, named)
         if values and named and not named.keys().isdisjoint(positional[: len(values)]):
-            fail(values, named)
+            raise _misfit(cls, positional, values, named)
         if finish is not None:
             finish(self)
 

@@ -236,12 +236,12 @@ class Repository:
         """The tree that holds nothing, and can read every object of the repository all the same."""
         return Tree(index.EMPTY_TREE, self._store, self._listings)
 
-    def listed(self, commit: str, paths: Sequence[str]) -> list[tuple[str, Entry]]:
-        """What lies below `paths` at a commit, folders left out, by one `ls-tree`; paths that are not there are left out."""
+    def listed(self, commit: str, paths: Sequence[str]) -> list[tuple[str, str]]:
+        """Path and id of what lies below `paths` at a commit but folders, by one `ls-tree`; what is not there is left out."""
         answer = self.processes.run(
             "ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths, options=("--literal-pathspecs",)
         )
-        return list(listed_rows(answer.out))
+        return listed_rows(answer.out)
 
     def blobs_at(self, places: Sequence[tuple[str, str]]) -> list[str | None]:
         """The blob that lies at each (commit, path), in one go; None where there is none."""

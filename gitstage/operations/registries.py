@@ -104,11 +104,13 @@ class Registry:
 
         return Nothing() if commit is None else below(self.repo.tree(commit), self.folder)
 
-    def listed(self, commit: str, paths: Sequence[str]) -> Iterator[tuple[str, str]]:
+    def listed(self, commit: str, paths: Sequence[str]) -> list[tuple[str, str]]:
         """The files below some paths of the registry at a commit, with their blob ids, in one go."""
-        prefix = f"{self.folder}/" if self.folder else ""
-        for path, entry in self.repo.listed(commit, [prefix + path for path in paths]):
-            yield path.removeprefix(prefix), entry.oid
+        if not self.folder:
+            return self.repo.listed(commit, paths)
+        prefix = f"{self.folder}/"
+        found = self.repo.listed(commit, [prefix + path for path in paths])
+        return [(path[len(prefix) :], oid) for path, oid in found]
 
     @cached_property
     def here(self) -> Head:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 from gitstage.changes import blob_id
 from gitstage.emptyslot import empty_slot
 from gitstage.errors import NoSuchThing
-from gitstage.layout import Records, Slot
+from gitstage.layout import Slot
 from gitstage.ledger import Effect, Open, State
 from gitstage.operations.moments import When, had_taken_effect, when
 from gitstage.operations.registries import Registry
@@ -82,14 +83,17 @@ class _Tree:
     def version_of(self, model: str, blob: str | None) -> str | None:
         if blob is None:
             return None
-        return next((version for version, oid in self.versions.get(model, {}).items() if oid == blob), None)
+        for version, oid in self.versions.get(model, {}).items():
+            if oid == blob:
+                return version
+        return None
 
 
 def _read(registry: Registry, commit: str | None, model: str | None) -> _Tree:
     """Reads a tree in one go, without reading a file."""
-    versions: dict[str, dict[str, str]] = {}
+    versions: dict[str, dict[str, str]] = defaultdict(dict)
     slots: dict[tuple[str, str], str] = {}
-    archived: dict[str, list[str]] = {}
+    archived: dict[str, list[str]] = defaultdict(list)
     if commit is None:
         return _Tree(versions, slots, archived)
     stages = registry.identity.stages
@@ -98,14 +102,14 @@ def _read(registry: Registry, commit: str | None, model: str | None) -> _Tree:
         if not path.endswith(".yaml"):
             continue
         folder, _, rest = path[:-5].partition("/")
-        if folder in stages:
-            slots[folder, rest] = oid
-            continue
-        name, _, version = rest.rpartition("/")
         if folder == "models":
-            versions.setdefault(name, {})[version] = oid
+            name, _, version = rest.rpartition("/")
+            versions[name][version] = oid
+        elif folder == "archived":
+            name, _, version = rest.rpartition("/")
+            archived[name].append(version)
         else:
-            archived.setdefault(name, []).append(version)
+            slots[folder, rest] = oid
     if model is not None:
         versions = {name: found for name, found in versions.items() if name == model}
     return _Tree(versions, slots, archived)
@@ -134,10 +138,9 @@ def _model(
 ) -> ModelStatus:
     slots = {}
     for stage in registry.identity.stages:
-        slot = Slot(model, stage)
-        waiting = state.open.get(str(slot))
+        waiting = state.open.get(str(Slot(model, stage))) if state.open else None
         blob = judged.slots.get((stage, model))
-        effect = registry.past.current(slot) if waiting is not None or detailed else None
+        effect = registry.past.current(Slot(model, stage)) if waiting is not None or detailed else None
         if waiting is not None:
             blob = None if effect is None else effect.after_blob
             version = None if effect is None else effect.after
@@ -158,7 +161,7 @@ def _model(
         slots=slots,
         versions=tuple(declared.versions.get(model, judged.versions.get(model, {}))),
         archived=tuple(name for name in declared.archived.get(model, []) if name not in in_slots),
-        waiting=state.open.get(str(Records(model))),
+        waiting=state.records_open(model) if state.open else None,
         held=_held(registry, model) if detailed else None,
     )
 

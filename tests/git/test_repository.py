@@ -318,9 +318,9 @@ def test_the_tree_of_what_is_no_commit_is_refused(sandbox: Sandbox, repo: Reposi
 
 def test_what_lies_below_paths_is_listed_at_once(sandbox: Sandbox, repo: Repository, calls: list[str]) -> None:
     commit = sandbox.commit("one", {"a/b/c": "1", "a/d": "2", "e": "3", "f[x]": "4", "fx": "5"})
-    entry = {path: Entry(FILE, sandbox.git("rev-parse", f"HEAD:{path}")) for path in ("a/b/c", "a/d", "f[x]")}
+    ids = {path: sandbox.git("rev-parse", f"HEAD:{path}") for path in ("a/b/c", "a/d", "f[x]")}
     calls.clear()
-    assert dict(repo.listed(commit, ["a", "f[x]", "none"])) == entry
+    assert dict(repo.listed(commit, ["a", "f[x]", "none"])) == ids
     assert calls == ["ls-tree"]
 
 

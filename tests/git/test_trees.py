@@ -146,13 +146,15 @@ def test_a_tree_that_points_at_what_is_no_tree_is_an_error(sandbox: Sandbox, rep
         repo.tree(commit).load()
 
 
-def test_a_row_of_ls_tree_is_a_path_and_its_entry() -> None:
-    first, second = b"100755 blob " + b"a" * 40 + b"\tdir/a\nb\xff\0", b"100755 blob " + b"b" * 40 + b"\tc\td\0"
-    assert list(listed_rows(first + second)) == [
-        ("dir/a\nb\udcff", Entry(EXECUTABLE, "a" * 40)),
-        ("c\td", Entry(EXECUTABLE, "b" * 40)),
+def test_a_row_of_ls_tree_is_a_path_and_an_id() -> None:
+    first, second = b"100755 blob " + b"a" * 40 + b"\tdir/a\nb\xff\0", b"100644 blob " + b"b" * 40 + b"\tc\td\0"
+    module = b"160000 commit " + b"c" * 40 + b"\tmod\tule\0"
+    assert listed_rows(first + second + module) == [
+        ("dir/a\nb\udcff", "a" * 40),
+        ("c\td", "b" * 40),
+        ("mod\tule", "c" * 40),
     ]
-    assert list(listed_rows(b"")) == []
+    assert listed_rows(b"") == []
 
 
 # ---------------------------------------------------------------------------------------------------- new trees
