@@ -51,6 +51,8 @@ ASKED = (
 )
 """What is asked of a repository first: one line of answer for each but the first."""
 
+ASKED_LAST = ("--show-toplevel", "--symbolic-full-name", "HEAD")
+
 WHO_ARE_YOU = 'git config --global user.name "Your Name"; git config --global user.email you@example.com'
 
 
@@ -64,7 +66,11 @@ class Head:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the parts of a repository lie; `prefix` is where it was asked for, from the work tree's top."""
+    """Where the parts of a repository lie; `prefix` is where it was asked for, from the work tree's top.
+
+    `head` is the full name of the branch that HEAD was at when that was asked, "HEAD" where it was at none, and None
+    where git did not say.
+    """
 
     git_dir: Path
     common_dir: Path
@@ -72,6 +78,7 @@ class Place:
     prefix: str
     is_bare: bool
     is_shallow: bool
+    head: str | None = None
 
 
 class Repository:
@@ -88,6 +95,7 @@ class Repository:
         self.prefix = place.prefix
         self.is_bare = place.is_bare
         self.is_shallow = place.is_shallow
+        self._head_at_first = place.head
         top = place.work_tree or place.git_dir
         kept = self._kept = from_a_hook(os.environ, place.git_dir, place.common_dir, Path.cwd())
         self.index_file = Path(kept.get(INDEX, place.git_dir / "index"))
@@ -138,8 +146,13 @@ class Repository:
 
     def head(self) -> Head:
         """Where HEAD is."""
-        answer = self.processes.run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1))
-        branch = answer.out.decode("utf-8", "surrogateescape").rstrip("\n") or None
+        # What was asked when the repository was opened is good for once: HEAD may have moved since.
+        at_first, self._head_at_first = self._head_at_first, None
+        if at_first is not None:
+            branch = at_first if at_first.startswith(HEADS) else None
+        else:
+            answer = self.processes.run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1))
+            branch = answer.out.decode("utf-8", "surrogateescape").rstrip("\n") or None
         found = next(self._reader.headers(["HEAD^{commit}"]))
         return Head(branch, found.oid if found is not None else None)
 
@@ -556,14 +569,15 @@ def place_of(path: Path) -> Place:
     # A bare repository that is named is meant; one that merely lies above is not looked into where the user forbids it.
     named = (path / "HEAD").is_file() and ((path / "objects").is_dir() or (path / "commondir").is_file())
     processes = Processes(("-C", str(path), *(("-c", "safe.bareRepository=all") if named else ())))
-    # Git says the work tree last, because it ends there where there is none.
+    # Git says the work tree and HEAD last, because it ends there where there is none, or nothing is committed yet.
     # The user's configuration counts here also where it is given by variables, as `safe.directory` is in containers.
-    answer = processes.run(
-        "rev-parse", *ASKED, "--show-toplevel", options=NO_HOOKS, purpose=Purpose.WRITING, accept=(0, 128)
-    )
+    answer = processes.run("rev-parse", *ASKED, *ASKED_LAST, options=NO_HOOKS, purpose=Purpose.WRITING, accept=(0, 128))
     lines = answer.out.decode("utf-8", "surrogateescape").split("\n")[:-1]
     if len(lines) < len(ASKED) - 1:
         raise _unusable(path, answer.err)
+    # A branch without a commit is no answer, and git says the question instead.
+    said = lines.pop() if len(lines) > len(ASKED) and (answer.status == 0 or lines[-1] == "HEAD") else None
+    head = said if answer.status == 0 else None
     if len(lines) > len(ASKED):
         raise GitError(f"{str(path.absolute())!r} has a newline in its name, and git says names by line")
     bare, shallow, hash_name, git_dir, common_dir, prefix, *top = lines
@@ -572,7 +586,9 @@ def place_of(path: Path) -> Place:
     if not top and bare != "true":
         return _place_of_work_tree(Path(git_dir))
     work_tree = Path(top[0]) if top else None
-    return Place(Path(git_dir), Path(common_dir), work_tree, prefix.rstrip("/"), bare == "true", shallow == "true")
+    return Place(
+        Path(git_dir), Path(common_dir), work_tree, prefix.rstrip("/"), bare == "true", shallow == "true", head
+    )
 
 
 def _unusable(path: Path, said: str) -> NotARepository:

@@ -707,7 +707,7 @@ def test_a_process_killed_around_any_git_call_leaves_a_state_that_the_same_comma
     whole = attempt(untouched, 0)
     assert whole.stderr == ""
     deaths = int(whole.stdout)
-    assert deaths > 20
+    assert deaths > 18
     for death in range(1, deaths + 1):
         sandbox = Sandbox.made(tmp_path / f"death-{death}")
         base = sandbox.commit("base", BASE)

@@ -835,3 +835,29 @@ def test_sizes_are_asked_together_and_nothing_is_read(sandbox: Sandbox, repo: Re
     a, b = (sandbox.git("rev-parse", f"HEAD:{name}") for name in "ab")
     written = repo.write_blob(b"333")
     assert repo.sizes([a, b, written, "1" * 40]) == {a: 1, b: 2, written: 3}
+
+
+# ---------------------------------------------------------------------------------------------- where HEAD was at first
+
+
+def test_where_head_is_was_asked_when_the_repository_was_opened(sandbox: Sandbox, calls: list[str]) -> None:
+    one = sandbox.commit("one", {"a": "1"})
+    with sandbox.open() as repo:
+        assert repo.head() == Head("refs/heads/main", one)
+        assert "symbolic-ref" not in calls
+        sandbox.git("switch", "--quiet", "-c", "other")
+        assert repo.head() == Head("refs/heads/other", one)
+
+
+def test_a_detached_head_is_at_no_branch_from_the_first(sandbox: Sandbox, calls: list[str]) -> None:
+    one = sandbox.commit("one", {"a": "1"})
+    sandbox.git("switch", "--quiet", "--detach")
+    sandbox.git("branch", "HEAD")
+    with sandbox.open() as repo:
+        assert repo.head() == Head(None, one)
+    assert "symbolic-ref" not in calls
+
+
+def test_a_branch_without_a_commit_is_one_all_the_same(sandbox: Sandbox) -> None:
+    with sandbox.open() as repo:
+        assert (repo.head(), repo.work_tree) == (Head("refs/heads/main", None), sandbox.path)
