@@ -108,6 +108,10 @@ def test_what_is_worked_out_afterwards_is_there_and_cannot_be_given() -> None:
         Shape(name="a", count=3)  # type: ignore[call-arg]
 
 
+def test_what_is_worked_out_is_worked_out_where_every_field_is_given() -> None:
+    assert Shape(name="a", points=[Point(1)], note="n", secret="t").count == 1
+
+
 def test_nothing_of_a_value_changes() -> None:
     point = Point(1)
     with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field 'x'"):
