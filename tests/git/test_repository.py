@@ -852,7 +852,7 @@ def test_where_head_is_was_asked_when_the_repository_was_opened(sandbox: Sandbox
 def test_a_detached_head_is_at_no_branch_from_the_first(sandbox: Sandbox, calls: list[str]) -> None:
     one = sandbox.commit("one", {"a": "1"})
     sandbox.git("switch", "--quiet", "--detach")
-    sandbox.git("branch", "HEAD")
+    sandbox.git("update-ref", "refs/heads/HEAD", one)
     with sandbox.open() as repo:
         assert repo.head() == Head(None, one)
     assert "symbolic-ref" not in calls
