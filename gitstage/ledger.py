@@ -72,15 +72,18 @@ class Effect:
         return subject_of(self.action, self.slot.model, self.slot.stage, self.after, self.before)
 
 
+ACTIONS: Mapping[str, str] = {
+    "promote": "promote {after} to {stage}",
+    "adopt": "adopt {after} in {stage}",
+    "rollback": "roll {stage} back to {after}",
+    "archive": "archive {before}, {stage} is empty",
+}
+"""What can happen to a slot, in the words of a commit's subject."""
+
+
 def subject_of(action: str, model: str, stage: str, after: str | None, before: str | None) -> str:
     """What happened to a slot, in the words of a commit's subject."""
-    words = {
-        "promote": f"promote {after} to {stage}",
-        "adopt": f"adopt {after} in {stage}",
-        "rollback": f"roll {stage} back to {after}",
-        "archive": f"archive {before}, {stage} is empty",
-    }
-    return f"{model}: {words[action]}"
+    return f"{model}: {ACTIONS[action].format(after=after, before=before, stage=stage)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -355,8 +358,10 @@ def effect_from(message: str, slot: Slot, number: int, registry: str) -> Effect:
             policy=document["policy"],
             findings=tuple(finding_from(found) for found in document["findings"]),
         )
-        effect.subject()
-        if not all(isinstance(text, str) for text in (effect.commit, effect.policy, effect.source or "")):
+        if effect.action not in ACTIONS:
+            raise ValueError(f"there is no action {effect.action!r}")
+        texts = (document["commit"], document["policy"], document.get("source") or "")
+        if not (isinstance(texts[0], str) and isinstance(texts[1], str) and isinstance(texts[2], str)):
             raise ValueError("a text was expected")
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"its body is not a {PROMOTION_SCHEMA}: {error}") from error

@@ -372,9 +372,10 @@ class Repository:
             return self.unreachable(commits, tip)
         self._needs_history()
         wanted = set(commits)
-        present = self._store.commits_among(wanted)
+        # Whatever is in a history is here: git is not asked for each.
+        ids = {oid for oid in wanted if is_object_id(oid)}
         file = self.common_dir / OWN / "history"
-        return (wanted - present) | (ancestry.missing(self.processes, file, present, tip) if present else set())
+        return (wanted - ids) | (ancestry.missing(self.processes, file, ids, tip) if ids else set())
 
     def merge_bases(self, a: str, b: str) -> list[str]:
         """The best common ancestors of two commits."""
