@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Entry, Snapshot, blob_id, changes_between, files
@@ -18,13 +19,15 @@ from gitstage.layout import (
     Slot,
     archived_path,
     evidence_folder,
-    evidence_path,
     hold_path,
     is_twin,
     version_path,
 )
-from gitstage.ledger import Effect, subject_of
+from gitstage.ledger import Effect, State, subject_of
 from gitstage.values import dataclass, field, replace
+
+if TYPE_CHECKING:
+    from gitstage.policy import Policy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +133,8 @@ class Scene:
     """What a planner looks at: the registry as it is declared, as far as it has passed, and what is in effect.
 
     `passed` is, per model, the registry in which the model's records passed. `effects` are the changes of each slot
-    that took effect.
+    that took effect. `policy` is the one in effect (None: there is none yet), `state` what is open and owed, and `root`
+    the tree of the whole repository, of which `registry` is a part.
     """
 
     registry: Snapshot
@@ -138,6 +142,9 @@ class Scene:
     stages: Mapping[str, object]
     passed: Mapping[str, Snapshot]
     effects: Mapping[Slot, tuple[Effect, ...]]
+    policy: Policy | None = None
+    state: State | None = None
+    root: Snapshot | None = None
 
     def passed_records(self, model: str) -> Snapshot:
         return self.passed.get(model, self.registry)
@@ -459,14 +466,21 @@ def put_hold(model: str, version: str, hold: bytes, *, action: str, reason: str)
 
 def attest(registry: Snapshot, model: str, version: str, name: str, statement: bytes) -> Plan:
     """A piece of evidence with the next number of its name."""
-    folder = f"{evidence_folder(model, version)}/{name}"
+    return write_down(
+        registry,
+        f"{evidence_folder(model, version)}/{name}",
+        statement,
+        subject=f"{model}: attest {name} of {version}",
+        step=Step(action="attest", model=model, version=version),
+    )
+
+
+def write_down(registry: Snapshot, folder: str, statement: bytes, *, subject: str, step: Step) -> Plan:
+    """A statement with the next number in a folder of `evidence/`."""
     names = [file.removesuffix(".json") for file in registry.listing(folder)]
     taken = [int(name) for name in names if NUMBER.match(name)]
     number = max(taken, default=0) + 1
-    return Plan(
-        subject=f"{model}: attest {name} of {version}",
-        steps=(Step(action="attest", model=model, version=version),),
-    ).with_file(evidence_path(model, version, name, number), statement)
+    return Plan(subject=subject, steps=(step,)).with_file(f"{folder}/{number}.json", statement)
 
 
 def all_models(registry: Snapshot, layout: Layout) -> list[str]:

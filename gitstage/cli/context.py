@@ -98,10 +98,10 @@ def changing(function: F) -> F:
     return json_option(dry_run_option(push_option(function)))
 
 
-def sign_option(function: F) -> F:
+def sign_option(*, required: bool = False) -> Callable[[F], F]:
     """`--sign`: by whose key the statement is signed."""
-    text = "Sign with this SSH key: a private key, or a public one whose other half an ssh-agent holds; may be given again."
-    return click.option("--sign", multiple=True, metavar="KEY", help=text)(function)
+    text = "An SSH key to sign with: a private one, or a public one whose other half an ssh-agent holds; may be given again."
+    return click.option("--sign", multiple=True, required=required, metavar="KEY", help=text)
 
 
 def reason_option(*, required: bool) -> Callable[[F], F]:

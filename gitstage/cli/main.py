@@ -37,6 +37,8 @@ COMMANDS: dict[str, dict[str, str]] = {
         "unhold": "Let a held version in again.",
         "adopt": "Take in a model that serves already.",
         "attest": "Write down what was tested.",
+        "approve": "Approve a promotion or a change of the policy.",
+        "waive": "Set one rule aside for one promotion.",
     },
     "Judge": {
         "check": "Judge a change as a pull request would be judged.",

@@ -29,8 +29,8 @@ LONGEST_PAUSE = 30.0
 MANY_MODELS = 100
 """From here on all tags are fetched instead of those of each model."""
 
-AT_ONCE = frozenset({"rollback", "hold"})
-"""What an incident asks for; it is not held up by what somebody else has left open."""
+AT_ONCE = frozenset({"rollback", "hold", "approve", "waive", "settle"})
+"""What an incident asks for, and what people say of a change; it is not held up by what somebody else has left open."""
 
 Planner = Callable[[Scene], Plan]
 
@@ -75,7 +75,9 @@ class Ground:
 
     def scene(self, models: Iterable[str]) -> Scene:
         """What the planner looks at."""
-        return scene_of(self.registry, self.folded, self.world, self.declared, models)
+        scene = scene_of(self.registry, self.folded, self.world, self.declared, models)
+        root: Snapshot = Nothing() if self.head is None else self.registry.repo.tree(self.head)
+        return replace(scene, root=root)
 
 
 def scene_of(registry: Registry, folded: Folded, world: World, declared: Snapshot, models: Iterable[str]) -> Scene:
@@ -97,7 +99,15 @@ def scene_of(registry: Registry, folded: Folded, world: World, declared: Snapsho
             slot = Slot(model, stage)
             fresh = tuple(effect for effect in folded.effects if effect.slot == slot)
             effects[slot] = (*world.past.effects(slot), *fresh)
-    return Scene(registry=declared, layout=layout, stages=stages, passed=passed, effects=effects)
+    return Scene(
+        registry=declared,
+        layout=layout,
+        stages=stages,
+        passed=passed,
+        effects=effects,
+        policy=policy,
+        state=folded.state,
+    )
 
 
 def carry_out(

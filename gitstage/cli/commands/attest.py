@@ -34,7 +34,7 @@ Examples:
     metavar="REPORT",
     help="A JUnit report, a JSON file of metrics, or a statement that another tool has made.",
 )
-@sign_option
+@sign_option()
 @changing
 @pass_context
 def command(

@@ -1,0 +1,134 @@
+"""Approve a change of a slot or of the policy, or countersign what somebody did alone, with a signature of one's own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from gitstage.approvals import APPROVAL, PolicyChange, PolicySaid, Said
+from gitstage.changes import FILE, Nothing, Snapshot, changes_between, joined
+from gitstage.errors import GitstageError
+from gitstage.layout import CONFIGURATION, EVIDENCE, POLICY, POLICY_EVIDENCE, Slot, evidence_folder
+from gitstage.operations.landing import Outcome, carry_out
+from gitstage.operations.naming import in_words, known_stage, version_named, without_back
+from gitstage.operations.promote import expanded, together
+from gitstage.operations.registries import Registry
+from gitstage.operations.saying import Word, binding, ends, plan_of, policy_of
+from gitstage.operations.signing import Pen
+from gitstage.plans import Plan, Scene, Step
+
+LONGEST_REASON = 1000
+
+
+def run(
+    registry: Registry,
+    references: Sequence[str],
+    *,
+    stage: str,
+    sign: Sequence[str],
+    expires: str | None = None,
+    reason: str | None = None,
+    push: bool = False,
+    dry_run: bool = False,
+) -> Outcome:
+    """Approves that each `MODEL@VERSION` enters a stage, or, where it is in effect there, that it leaves.
+
+    The approval fits this change of the slot and no other. `expires` is a length of time, a date or a moment.
+    """
+    known_stage(registry, stage)
+    until = None if expires is None else ends(expires, registry.now)
+    if reason is not None:
+        in_words(reason, longest=LONGEST_REASON)
+    wanted = expanded(registry, references, push=push)
+    for ref in wanted:
+        if without_back(ref).name is None:
+            raise GitstageError(f"{ref} names no version: what is approved?", hint=f"gitstage approve {ref}@VERSION …")
+    pen = Pen(sign)
+
+    def planned(scene: Scene, model: str, version: str) -> Plan:
+        about = binding(scene, Slot(model, stage), version)
+        said = Said(kind=APPROVAL, about=about, made=registry.now, expires=until, reason=reason)
+        leaves = about.manifest == about.incumbent
+        word = Word(
+            said=said,
+            folder=evidence_folder(model, version),
+            called=APPROVAL,
+            subject=f"{model}: approve that {version} leaves {stage}"
+            if leaves
+            else f"{model}: approve {version} for {stage}",
+            step=Step(action="approve", model=model, version=version),
+        )
+        return plan_of(scene, word, pen)
+
+    def planner(scene: Scene) -> Plan:
+        plans = [planned(scene, ref.model, version_named(scene, ref)) for ref in wanted]
+        return together(plans, f"approve {len(plans)} versions for {stage}")
+
+    return carry_out(registry, planner, models={ref.model for ref in wanted}, push=push, dry_run=dry_run)
+
+
+def run_policy(
+    registry: Registry,
+    *,
+    sign: Sequence[str],
+    expires: str | None = None,
+    reason: str | None = None,
+    push: bool = False,
+    dry_run: bool = False,
+) -> Outcome:
+    """Approves the gitstage.yaml, and the protected files, that the branch at hand declares, or with `push` the trunk."""
+    until = None if expires is None else ends(expires, registry.now)
+    if reason is not None:
+        in_words(reason, longest=LONGEST_REASON)
+    pen = Pen(sign)
+
+    def planner(scene: Scene) -> Plan:
+        about = _policy_change(registry, scene)
+        word = Word(
+            said=PolicySaid(about=about, made=registry.now, expires=until, reason=reason),
+            folder=f"{EVIDENCE}/{POLICY_EVIDENCE}/{about.policy}",
+            called=APPROVAL,
+            subject=f"gitstage: approve the policy {about.policy[:12]}",
+            step=Step(action="approve", model=CONFIGURATION),
+        )
+        return plan_of(scene, word, pen)
+
+    return carry_out(registry, planner, push=push, dry_run=dry_run)
+
+
+def _policy_change(registry: Registry, scene: Scene) -> PolicyChange:
+    """The change of the policy, and of what it protects, that is declared. Raises GitstageError where there is none."""
+    policy, state = policy_of(scene), scene.state
+    assert state is not None
+    passed = state.passed_commit(POLICY)
+    before: Snapshot = Nothing() if passed is None else registry.repo.tree(passed)
+    after = Nothing() if scene.root is None else scene.root
+    own = joined(registry.folder, CONFIGURATION)
+    guarded = [path for path in _changed(before, after) if path != own and policy.is_protected(path)]
+    new = digest_at(after, own)
+    if new is None or (before.entry(own) == after.entry(own) and not guarded):
+        raise GitstageError(
+            "nothing of the policy changes here",
+            hint="git switch to the branch that changes it; --push approves what waits on the trunk",
+        )
+    return PolicyChange(
+        registry=policy.id,
+        policy=new,
+        base=policy.digest,
+        number=state.policy_number,
+        files={path: digest_at(after, path) for path in guarded},
+    )
+
+
+def _changed(before: Snapshot, after: Snapshot) -> list[str]:
+    return [change.path for change in changes_between(before, after)]
+
+
+def digest_at(tree: Snapshot, path: str) -> str | None:
+    """The SHA-256 of what a path holds; None where there is nothing. What is no plain file says so in its digest."""
+    entry = tree.entry(path)
+    if entry is None:
+        return None
+    if entry.mode == FILE:
+        return hashlib.sha256(tree.read(entry.oid)).hexdigest()
+    return hashlib.sha256(f"{entry.mode:o} {entry.oid}".encode()).hexdigest()
