@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -68,25 +68,25 @@ class Claimed:
     """The tags and the ledger of one push, held against what folding says at the moments that they name.
 
     `registry` gives the registry as it is with the trunk at a commit and at a moment. `tip` is the trunk's tip once the
-    push is let in, `now` the server's clock; `rewritten` says that the trunk was rewritten on the server itself, so that
-    a ledger may go on knowingly.
+    push is let in, `landed_on` what it was before (None: the push leaves it alone, or makes it), `now` the server's
+    clock. `is_first` says that the trunk comes with this push: then the runs may lie in the past, since this server
+    knows nothing that could gainsay them. `rewritten` says that the trunk was rewritten on the server itself, so that a
+    ledger may go on knowingly.
     """
 
     repo: Repository
     guarded: Guarded
     registry: At
     tip: str
+    landed_on: str | None
+    is_first: bool
     rewritten: bool
     now: datetime
     objections: list[Objection] = field(default_factory=list)
 
-    def checked(self, ledger: Update | None, tags: Mapping[str, Tag], *, is_first: bool) -> Folded | None:
-        """Finds what is not so. The answer is what the runs of a pushed ledger came to; None without one that is true.
-
-        `is_first` says that the trunk comes with this push: then the runs may lie in the past, since this server knows
-        nothing that could gainsay them.
-        """
-        folded = None if ledger is None else self._runs(ledger, is_first=is_first)
+    def checked(self, ledger: Update | None, tags: Mapping[str, Tag]) -> Folded | None:
+        """Finds what is not so. The answer is what the runs of a pushed ledger came to; None without one that is true."""
+        folded = None if ledger is None else self._runs(ledger)
         if self.objections:
             return None
         expected = (
@@ -118,7 +118,7 @@ class Claimed:
 
     # the ledger
 
-    def _runs(self, ledger: Update, *, is_first: bool) -> Folded | None:
+    def _runs(self, ledger: Update) -> Folded | None:
         """What the runs that a ledger records come to; an objection where one is not as folding says."""
         if ledger.new is None:
             self._object(ledger.ref, "the ledger is never deleted")
@@ -134,7 +134,7 @@ class Claimed:
         so_far = Folded(state=self.registry(self.tip, self.now).state)
         for commit in runs:
             try:
-                so_far = self._run(commit, so_far, is_first=is_first)
+                so_far = self._run(commit, so_far)
             except _NotSo as error:
                 self._object(ledger.ref, f"{commit[:12]}: {error.message}", error.hint)
                 return None
@@ -154,10 +154,10 @@ class Claimed:
             commit = parents[0] if parents else None
         return line[::-1]
 
-    def _run(self, commit: str, so_far: Folded, *, is_first: bool) -> Folded:
+    def _run(self, commit: str, so_far: Folded) -> Folded:
         tree = self.repo.tree(commit)
         said = self._document(tree)
-        judged, moment = self._checked(said, so_far.state, is_first=is_first)
+        judged, moment = self._checked(said, so_far.state)
         found: Folded | None = None
         for folded in self._folded(judged, moment, so_far):
             found = folded
@@ -177,7 +177,7 @@ class Claimed:
         except GitstageError as error:
             raise _NotSo(error.message) from error
 
-    def _checked(self, said: State, before: State, *, is_first: bool) -> tuple[str, datetime]:
+    def _checked(self, said: State, before: State) -> tuple[str, datetime]:
         """What a run says that it judged, and when; that can be so."""
         if said.clock is None or said.judged is None:
             raise _NotSo("it says not what was judged, or not when")
@@ -187,7 +187,7 @@ class Claimed:
             )
         if before.clock is not None and said.clock < before.clock:
             raise _NotSo("its moment is before that of the run before it")
-        if not is_first and said.clock < self.now - TOLERANCE:
+        if not self.is_first and said.clock < self.now - TOLERANCE:
             raise _NotSo(
                 f"it is backdated: its moment {said.clock:%Y-%m-%dT%H:%M:%SZ} is more than "
                 f"{TOLERANCE.seconds // 60} minutes ago",
@@ -195,32 +195,33 @@ class Claimed:
             )
         return said.judged, said.clock
 
-    def _folded(self, judged: str, moment: datetime, so_far: Folded) -> list[Folded]:
+    def _folded(self, judged: str, moment: datetime, so_far: Folded) -> Iterator[Folded]:
         """What folding says to a commit at a moment: by `tag`, and by a command that lands a commit of its own.
 
-        The one looks at the trunk's tip all the way, the other at what was the tip before its own commit.
+        The one looks at the trunk's tip all the way, the other at what was the tip before its own commit. What landed
+        before this push is judged at the trunk's tip: else somebody could put into effect what is on hold by now.
         """
         if not self._on_trunk(judged):
-            return []
+            return
+        parent = self._parent(judged)
         try:
-            ways = [self._at(judged, moment, so_far, parent) for parent in (None, self._parent(judged))]
-            return [folded for folded in ways if folded is not None]
+            yield self._at(judged, moment, so_far, None)
+            if parent is not None and judged != so_far.state.judged and (self.is_first or parent == self.landed_on):
+                yield self._at(judged, moment, so_far, parent)
         except TrunkRewritten:
             if not self.rewritten or judged != self.tip:
-                return []
+                return
             registry = self.registry(judged, moment)
             step = Step(judged, self.repo.tree(judged))
             registry.prefetch(so_far.state, [step])
-            return [resumed(so_far, [step], registry.world())]
+            yield resumed(so_far, [step], registry.world())
 
-    def _at(self, judged: str, moment: datetime, so_far: Folded, parent: str | None) -> Folded | None:
+    def _at(self, judged: str, moment: datetime, so_far: Folded, parent: str | None) -> Folded:
         whole = self.registry(judged, moment)
         steps = list(whole.steps(so_far.state.judged, judged))
         whole.prefetch(so_far.state, steps)
         if parent is None:
             return resumed(so_far, steps, whole.world())
-        if not steps:
-            return None
         folded = resumed(so_far, steps[:-1], self.registry(parent, moment).world())
         return continued(folded, steps[-1:], whole.world())
 

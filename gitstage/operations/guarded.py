@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
-from gitstage.changes import Snapshot, joined
+from gitstage.changes import FILE, Entry, Snapshot, joined
 from gitstage.errors import GitstageError
-from gitstage.git import Repository
+from gitstage.git import NoSuchRevision, Repository
 from gitstage.identity import Identity
 from gitstage.layout import CONFIGURATION, MODELS
 from gitstage.ledger import LEDGER_FILE, state_from
 from gitstage.operations.registries import folders_with_registry, identity_in, settled_identity
 from gitstage.values import dataclass
 
+LARGEST_POLICY = 2**20
+"""Bytes of a gitstage.yaml that is read; whoever pushes says how large it is."""
+Reader = Callable[[Repository, str, Iterable[str]], Identity]
 LEDGERS, HEADS, TAGS = "refs/gitstage/", "refs/heads/", "refs/tags/"
 
 
@@ -51,23 +55,18 @@ class Guarded:
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """Everything that is guarded, what is wrong with it, and the trunks of which nobody can say what lies there."""
+    """The registries that are guarded, and what is wrong with those that come with a push."""
 
     registries: tuple[Guarded, ...] = ()
     objections: tuple[Objection, ...] = ()
-    unreadable: Mapping[str, GitstageError] | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.registries or self.objections or self.unreadable)
 
 
 def watch(repo: Repository, updates: Sequence[Update], trunks: Iterable[str] = ()) -> Watch:
     """The registries of a repository before a push, and those that come with it.
 
-    A registry is known by its ledger, and by what lies on its trunk: that is looked for on the default branch, on the
-    branches that are pushed to, and on those that the operator names (`trunks`, short names). Raises GitstageError
-    where a ledger speaks of nothing that is here.
+    A registry is known by its ledger, and by what lies on its trunk: that is looked for on the default branch, on those
+    that the operator names (`trunks`, short names), on the branches that are pushed to, and on the one that a pushed
+    ledger speaks of. Raises GitstageError where a ledger that is here speaks of nothing that is here.
     """
     return _Search(repo, updates, trunks).found()
 
@@ -75,63 +74,67 @@ def watch(repo: Repository, updates: Sequence[Update], trunks: Iterable[str] = (
 class _Search:
     def __init__(self, repo: Repository, updates: Sequence[Update], trunks: Iterable[str]) -> None:
         self.repo = repo
-        self.heads = [update for update in updates if update.ref.startswith(HEADS)]
+        self.updates = updates
         default = repo.head().branch
-        self.usual = {*([default] if default else []), *(f"{HEADS}{trunk}" for trunk in trunks)}
+        self.usual = [*([default] if default else []), *(f"{HEADS}{trunk}" for trunk in trunks)]
         self.known: dict[str, Guarded] = {}
         self.objections: list[Objection] = []
-        self.unreadable: dict[str, GitstageError] = {}
 
     def found(self) -> Watch:
         for ref, oid in self.repo.refs(LEDGERS).items():
             one = by_ledger(self.repo, ref.removeprefix(LEDGERS), oid)
             if one is not None:
                 self.known[one.identity.id] = one
-        pushed = {update.ref: update.new for update in self.heads}
-        branches = sorted({*self.usual, *pushed})
+        pushed = [update for update in self.updates if update.ref.startswith(HEADS)]
+        # The usual ones first: where several branches say that they are a registry's trunk, those are right.
+        branches = dict.fromkeys([*self.usual, *(update.ref for update in pushed), *self._spoken_of()])
         here = self.repo.refs(*branches) if branches else {}
-        for branch, tip in here.items():
-            self._there_before(branch, tip, pushed.get(branch))
-        for update in self.heads:
+        for branch in branches:
+            if branch in here:
+                self._there_before(branch, here[branch])
+        for update in pushed:
             if update.new is not None:
-                self._comes_along(update.ref, update.new)
+                self._comes_along(update.ref, update.new, update.old)
         return Watch(
-            registries=tuple(self.known[name] for name in sorted(self.known)),
-            objections=tuple(self.objections),
-            unreadable=self.unreadable,
+            registries=tuple(self.known[name] for name in sorted(self.known)), objections=tuple(self.objections)
         )
 
-    def _there_before(self, branch: str, tip: str, new: str | None) -> None:
-        for folder in folders(self.repo.tree(tip)):
-            try:
-                identity = settled_identity(self.repo, folder, [tip])
-            except GitstageError as error:
-                self._unreadable_there(branch, folder, new, error)
-                continue
-            if f"{HEADS}{identity.trunk}" == branch:
-                self.known.setdefault(identity.id, Guarded(folder=folder, identity=identity))
+    def _spoken_of(self) -> Iterator[str]:
+        """The trunks that pushed ledgers speak of; whether it is so will be seen there."""
+        for update in self.updates:
+            if update.ref.startswith(LEDGERS) and update.new is not None:
+                with suppress(GitstageError):
+                    one = by_ledger(self.repo, update.ref.removeprefix(LEDGERS), update.new)
+                    if one is not None:
+                        yield one.trunk
 
-    def _unreadable_there(self, branch: str, folder: str, new: str | None, error: GitstageError) -> None:
-        """A gitstage.yaml that was never good: it may be mended, and until then nothing is known of its registry."""
-        if branch not in self.usual:
-            return
-        try:
-            identity = identity_in(self.repo, folder, [] if new is None else [new])
-            self.known.setdefault(identity.id, Guarded(folder=folder, identity=identity))
-        except GitstageError:
-            self.unreadable[branch] = error
+    def _there_before(self, branch: str, tip: str) -> None:
+        tree = self.repo.tree(tip)
+        for folder in folders(tree):
+            # One that cannot be read never was good: nothing of it is in effect, and there is nothing to guard.
+            with suppress(GitstageError):
+                identity = self._identity(tree, folder, tip, settled_identity)
+                if f"{HEADS}{identity.trunk}" == branch:
+                    self.known.setdefault(identity.id, Guarded(folder=folder, identity=identity))
 
-    def _comes_along(self, branch: str, new: str) -> None:
+    def _identity(self, tree: Snapshot, folder: str, commit: str, reader: Reader) -> Identity:
+        entry = tree.entry(joined(folder, CONFIGURATION))
+        if entry is not None and entry.mode == FILE and tree.size(entry.oid) > LARGEST_POLICY:
+            raise GitstageError(f"{joined(folder, CONFIGURATION)} is larger than {LARGEST_POLICY} bytes")
+        return reader(self.repo, folder, [commit])
+
+    def _comes_along(self, branch: str, new: str, old: str | None) -> None:
         tree = self.repo.tree(new)
         there = {one.folder for one in self.known.values() if one.trunk == branch}
         for folder in folders(tree):
             if folder in there:
                 continue
             try:
-                identity = identity_in(self.repo, folder, [new])
+                identity = self._identity(tree, folder, new, identity_in)
             except GitstageError as error:
-                if branch in self.usual and branch not in self.unreadable:
-                    self._object(branch, "manifest-valid", error.message)
+                path = joined(folder, CONFIGURATION)
+                if branch in self.usual and self._at(old, path) != tree.entry(path):
+                    self._object(branch, "manifest-valid", f"{path}: {error.message}")
                 continue
             if f"{HEADS}{identity.trunk}" != branch:
                 continue
@@ -143,14 +146,23 @@ class _Search:
                 where = other.folder or "the root"
                 self._object(branch, "known-path", f"{folder or 'the root'} has the id of the registry in {where}")
 
+    def _at(self, commit: str | None, path: str) -> Entry | None:
+        """What lay at a path; what a push says that there was need not be here."""
+        try:
+            return None if commit is None else self.repo.tree(commit).entry(path)
+        except NoSuchRevision:
+            return None
+
     def _refuse_clashes(self, one: Guarded, tree: Snapshot) -> None:
         """No two registries may speak of their tags by one name."""
         prefix = one.identity.tag_prefix
         for other in self.known.values():
             if other is one:
                 continue
+            tip = self.repo.ref(other.trunk)
             models = joined(other.folder, joined(MODELS, prefix.strip("/")))
-            taken = tree.entry(models) is not None if prefix else False
+            trees = (tree, *([self.repo.tree(tip)] if tip is not None else []))
+            taken = bool(prefix) and any(found.entry(models) is not None for found in trees)
             if prefix == other.identity.tag_prefix or taken:
                 where = other.folder or "the root"
                 self._object(

@@ -62,11 +62,7 @@ def run(
     if not relevant:
         return Pushed()
     found = watch(repo, relevant)
-    objections = [
-        Objection(ref=update.ref, rule="manifest-valid", message=found.unreadable[update.ref].message)
-        for update in relevant
-        if found.unreadable and update.ref in found.unreadable
-    ]
+    objections = list(found.objections)
     reports: list[Report] = []
     for one in found.registries:
         registry = Registry(repo, one.folder, one.identity, clock or utc_now)

@@ -12,7 +12,7 @@ from gitstage.findings import Judgement, Report
 from gitstage.git import Repository, Tag
 from gitstage.ledger import Folded, Open
 from gitstage.operations.claimed import Claimed, claimed_registry, standing
-from gitstage.operations.guarded import HEADS, LEDGERS, TAGS, Guarded, Objection, Update, Watch, watch
+from gitstage.operations.guarded import LEDGERS, TAGS, Guarded, Objection, Update, Watch, watch
 from gitstage.operations.registries import Clock, Registry, TrunkRewritten, identity_in, utc_now
 from gitstage.rules.fold import resumed
 from gitstage.values import dataclass
@@ -48,7 +48,7 @@ def updates_from(text: str) -> tuple[Update, ...]:
             hint="ask gitstage first, and give both what git says: tee",
         )
     updates = []
-    for line in text.splitlines():
+    for line in text.removesuffix("\n").split("\n"):
         found = LINE.fullmatch(line)
         if found is None:
             raise GitstageError(f"{line[:200]!r} is not what git says to a pre-receive hook", hint="man githooks")
@@ -73,8 +73,6 @@ def run(
     Raises GitstageError where it cannot be judged; then it is not let in either.
     """
     found = watch(repo, updates, trunks)
-    if found.is_empty:
-        return Received(user=user)
     objections = [*found.objections, *_of_names(repo, updates, found)]
     tags = _tags(repo, updates)
     objections += _of_strangers(updates, tags, found)
@@ -107,7 +105,7 @@ def _of_names(repo: Repository, updates: Sequence[Update], found: Watch) -> Iter
                 message="it is not where the push says it is",
                 hint="git fetch, then push again",
             )
-        if ref.startswith(REPLACEMENTS):
+        if found.registries and ref.startswith(REPLACEMENTS):
             yield Objection(
                 ref=ref,
                 rule="known-path",
@@ -122,15 +120,6 @@ def _of_names(repo: Repository, updates: Sequence[Update], found: Watch) -> Iter
             )
         if twins.get(ref.lower(), ref) != ref:
             yield Objection(ref=ref, rule="known-path", message=f"it differs from {twins[ref.lower()]} only in case")
-    for branch, problem in (found.unreadable or {}).items():
-        for update in updates:
-            if update.ref == branch or not update.ref.startswith(HEADS):
-                yield Objection(
-                    ref=update.ref,
-                    rule="manifest-valid",
-                    message=f"the gitstage.yaml on {branch} cannot be read, and nothing is judged: {problem.message}",
-                    hint=f"mend it on {branch}",
-                )
 
 
 def _tags(repo: Repository, updates: Sequence[Update]) -> dict[str, tuple[Tag | None, Tag | None]]:
@@ -150,7 +139,10 @@ def _of_strangers(
     for update in updates:
         if update.ref.startswith(LEDGERS) and update.ref not in ledgers:
             yield Objection(
-                ref=update.ref, rule="known-path", message="there is no registry here that keeps its ledger there"
+                ref=update.ref,
+                rule="known-path",
+                message="there is no registry here that keeps its ledger there",
+                hint="push its trunk first, and as the branch that its gitstage.yaml names",
             )
     for ref, versions in tags.items():
         strangers = {claimed_registry(tag) for tag in versions if tag is not None} - {None, *ids}
@@ -194,8 +186,17 @@ class _Guard:
             )
             return
         rewritten = self._was_rewritten(old, trunk)
-        claimed = Claimed(self.repo, self.guarded, self._registry, tip=new, rewritten=rewritten, now=self.now)
-        so_far = claimed.checked(ledger, ours, is_first=old is None and (ledger is None or ledger.old is None))
+        claimed = Claimed(
+            self.repo,
+            self.guarded,
+            self._registry,
+            tip=new,
+            landed_on=None if trunk is None else trunk.old,
+            is_first=old is None and (ledger is None or ledger.old is None),
+            rewritten=rewritten,
+            now=self.now,
+        )
+        so_far = claimed.checked(ledger, ours)
         self.objections += claimed.objections
         if trunk is not None and not self.objections:
             self._judge_commits(old, new, so_far if old is None else None)

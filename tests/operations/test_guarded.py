@@ -41,7 +41,6 @@ def named(found: Watch) -> list[tuple[str, str, bool]]:
 def test_a_registry_is_found_by_its_ledger_whatever_is_pushed(server: Repository) -> None:
     found = watch(server, ())
     assert named(found) == [("", "refs/heads/main", False)]
-    assert not found.is_empty
 
 
 def test_a_registry_without_a_ledger_is_found_on_the_default_branch(server: Repository, ada: Story) -> None:
@@ -52,7 +51,7 @@ def test_a_registry_without_a_ledger_is_found_on_the_default_branch(server: Repo
 def test_an_empty_server_guards_nothing(tmp_path: Path) -> None:
     create(tmp_path / "models.git", branch="main", bare=True).close()
     with Repository.discover(tmp_path / "models.git", serves=True) as empty:
-        assert watch(empty, ()).is_empty
+        assert watch(empty, ()) == Watch()
 
 
 def test_a_registry_that_comes_with_a_push_is_new(tmp_path: Path) -> None:
@@ -62,7 +61,7 @@ def test_a_registry_that_comes_with_a_push_is_new(tmp_path: Path) -> None:
         update = arrived(empty, story, "refs/heads/main")
         assert named(watch(empty, (update,))) == [("", "refs/heads/main", True)]
         elsewhere = Update(ref="refs/heads/topic", old=None, new=update.new)
-        assert watch(empty, (elsewhere,)).is_empty
+        assert watch(empty, (elsewhere,)) == Watch()
 
 
 def test_a_trunk_that_is_not_the_default_branch_is_found_where_it_is_pushed_to_or_named(tmp_path: Path) -> None:
@@ -74,7 +73,7 @@ def test_a_trunk_that_is_not_the_default_branch_is_found_where_it_is_pushed_to_o
         update = arrived(server, story, "refs/heads/serving")
         assert named(watch(server, (update,))) == [("", "refs/heads/serving", True)]
         git("--git-dir=.", "update-ref", "refs/heads/serving", str(update.new), cwd=server.git_dir)
-        assert watch(server, ()).is_empty
+        assert watch(server, ()) == Watch()
         assert named(watch(server, (), ["serving"])) == [("", "refs/heads/serving", False)]
         gone = Update(ref="refs/heads/serving", old=update.new, new=None)
         assert named(watch(server, (gone,))) == [("", "refs/heads/serving", False)]
@@ -136,7 +135,7 @@ def test_a_copy_of_a_registry_on_another_branch_is_only_a_branch(server: Reposit
     assert found.objections == ()
 
 
-def test_a_policy_that_never_was_good_may_be_mended_and_until_then_nothing_is_known(tmp_path: Path) -> None:
+def test_a_policy_that_never_was_good_is_let_be_until_it_is_touched(tmp_path: Path) -> None:
     story = Story.begun(tmp_path / "work")
     good = story.read("gitstage.yaml")
     story.write("gitstage.yaml", "stages: {\n")
@@ -144,21 +143,65 @@ def test_a_policy_that_never_was_good_may_be_mended_and_until_then_nothing_is_kn
     create(tmp_path / "models.git", branch="main", bare=True).close()
     with Repository.discover(tmp_path / "models.git", serves=True) as server:
         update = arrived(server, story, "refs/heads/main")
-        found = watch(server, (update,))
-        assert [(said.ref, said.rule) for said in found.objections] == [("refs/heads/main", "manifest-valid")]
-        assert watch(server, (Update(ref="refs/heads/topic", old=None, new=update.new),)).is_empty
+        assert [(said.ref, said.rule) for said in watch(server, (update,)).objections] == [
+            ("refs/heads/main", "manifest-valid")
+        ]
+        assert watch(server, (Update(ref="refs/heads/topic", old=None, new=update.new),)) == Watch()
         git("--git-dir=.", "update-ref", "refs/heads/main", str(update.new), cwd=server.git_dir)
-        assert list(watch(server, ()).unreadable or {}) == ["refs/heads/main"]
-        still = watch(server, (Update(ref="refs/heads/main", old=update.new, new=update.new),))
-        assert list(still.unreadable or {}) == ["refs/heads/main"]
-        assert still.objections == ()
+        assert watch(server, ()) == Watch()
+        assert watch(server, (Update(ref="refs/heads/main", old=update.new, new=update.new),)) == Watch()
+        story.write("gitstage.yaml", "stages: [\n")
+        story.commit("broken otherwise")
+        again = arrived(server, story, "refs/heads/main", was=update.new)
+        assert [said.rule for said in watch(server, (again,)).objections] == ["manifest-valid"]
+        elsewhere = Update(ref="refs/heads/main", old="1" * 40, new=update.new)
+        assert [said.rule for said in watch(server, (elsewhere,)).objections] == ["manifest-valid"]
         story.write("gitstage.yaml", good)
         story.commit("mended")
         mended = watch(server, (arrived(server, story, "refs/heads/main", was=update.new),))
-        assert named(mended) == [("", "refs/heads/main", False)]
-        assert not mended.unreadable
-        git("--git-dir=.", "update-ref", "refs/heads/topic", str(update.new), cwd=server.git_dir)
-        assert not watch(server, (Update(ref="refs/heads/topic", old=update.new, new=None),)).objections
+        assert named(mended) == [("", "refs/heads/main", True)]
+
+
+def test_a_policy_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    story = Story.begun(tmp_path / "work")
+    create(tmp_path / "models.git", branch="main", bare=True).close()
+    monkeypatch.setattr("gitstage.operations.guarded.LARGEST_POLICY", 100)
+    with Repository.discover(tmp_path / "models.git", serves=True) as server:
+        found = watch(server, (arrived(server, story, "refs/heads/main"),))
+    assert [said.message for said in found.objections] == ["gitstage.yaml: gitstage.yaml is larger than 100 bytes"]
+
+
+def test_of_two_branches_that_both_say_they_are_the_trunk_the_default_one_is(server: Repository, ada: Story) -> None:
+    git("--git-dir=.", "update-ref", "-d", ada.registry().identity.ledger_ref, cwd=server.git_dir)
+    ada.write("gitstage.yaml", ada.read("gitstage.yaml").replace("trunk: main", "trunk: aaa"))
+    ada.commit("mine")
+    update = arrived(server, ada, "refs/heads/aaa")
+    git("--git-dir=.", "update-ref", "refs/heads/aaa", str(update.new), cwd=server.git_dir)
+    main = git("--git-dir=.", "rev-parse", "main", cwd=server.git_dir)
+    both = (
+        Update(ref="refs/heads/aaa", old=update.new, new=update.new),
+        Update(ref="refs/heads/main", old=main, new=main),
+    )
+    assert named(watch(server, both)) == [("", "refs/heads/main", False)]
+
+
+def test_a_ledger_that_is_pushed_says_where_to_look_for_its_trunk_and_is_not_believed(
+    tmp_path: Path,
+) -> None:
+    create(tmp_path / "work", branch="serving").close()
+    init.run(tmp_path / "work", clock=lambda: NOON)
+    story = Story(tmp_path / "work")
+    ledger = story.registry().identity.ledger_ref
+    create(tmp_path / "models.git", branch="main", bare=True).close()
+    with Repository.discover(tmp_path / "models.git", serves=True) as server:
+        update = arrived(server, story, "refs/heads/serving")
+        git("--git-dir=.", "fetch", "--quiet", str(story.path), ledger, cwd=server.git_dir)
+        pushed = Update(ref=ledger, old=None, new=story.git("rev-parse", ledger))
+        assert watch(server, (pushed,)) == Watch()
+        git("--git-dir=.", "update-ref", "refs/heads/serving", str(update.new), cwd=server.git_dir)
+        assert named(watch(server, (pushed,))) == [("", "refs/heads/serving", False)]
+        assert watch(server, (Update(ref=ledger, old=None, new=update.new),)) == Watch()
+        assert watch(server, (Update(ref=ledger, old=pushed.new, new=None),)) == Watch()
 
 
 def test_a_ledger_that_speaks_of_nothing_that_is_here_is_an_error(server: Repository, ada: Story) -> None:

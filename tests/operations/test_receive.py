@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from gitstage.errors import GitstageError
+from gitstage.git import Repository
 from gitstage.git.creation import create
 from gitstage.operations import init, receive
 from gitstage.operations.guarded import Update
 from gitstage.operations.receive import updates_from
+from gitstage.operations.registries import Registry
+from gitstage.operations.tagging import written
+from gitstage.rules.fold import Step, continued
 from tests.git.sandbox import executable, git
 from tests.operations.guards import Guard
 from tests.operations.stories import Story, Team
@@ -458,7 +462,7 @@ def test_a_broken_registry_is_not_let_in_to_an_empty_server(tmp_path: Path) -> N
     assert "manifest-valid" in guard.refuses("main")
 
 
-def test_while_nobody_can_say_what_the_trunk_holds_only_branches_are_let_in(tmp_path: Path) -> None:
+def test_a_registry_that_was_broken_before_there_was_a_hook_may_be_mended(tmp_path: Path) -> None:
     ada = Story.begun(tmp_path / "ada")
     good = ada.read("gitstage.yaml")
     ada.write("gitstage.yaml", "stages: {\n")
@@ -466,14 +470,75 @@ def test_while_nobody_can_say_what_the_trunk_holds_only_branches_are_let_in(tmp_
     guard = empty(tmp_path, ada)
     ada.git("remote", "add", "origin", str(guard.path))
     guard.git("fetch", "--quiet", "--no-tags", str(ada.path), "main:main")
-    assert "refs/tags/x: manifest-valid: the gitstage.yaml on refs/heads/main" in guard.refuses("main:refs/tags/x")
-    guard.lets_in("main:refs/heads/topic")
+    ada.write("src/a.py", "1")
+    ada.commit("something else")
+    guard.lets_in("main")
+    said = guard.refuses("refs/tags/policy/1", f"{ada.registry().identity.ledger_ref}")
+    assert "there is no registry here that keeps its ledger there" in said
+    assert "refs/tags/policy/1: known-path: it speaks of a registry" in said
     ada.write("gitstage.yaml", good)
     ada.commit("mended")
     guard.lets_in("main")
 
 
+def test_a_tag_of_gitstage_is_refused_where_there_is_no_registry(served: Story, tmp_path: Path) -> None:
+    guard = empty(tmp_path, served)
+    served.git("remote", "add", "origin", str(guard.path))
+    assert "it speaks of a registry" in guard.refuses(f"refs/tags/{MODEL}/production/1")
+    guard.lets_in("main:refs/heads/topic")
+    assert "it speaks of a registry" in guard.refuses(f"refs/tags/{MODEL}/production/1")
+
+
+def test_where_the_default_branch_is_another_one_the_first_run_of_tag_is_let_in_all_the_same(
+    team: tuple[Team, Story],
+) -> None:
+    team_, ada = team
+    guard = Guard.over(team_, ada)
+    for ref in list(guard.refs()):
+        guard.git("update-ref", "-d", ref)
+    guard.git("symbolic-ref", "HEAD", "refs/heads/master")
+    bob = team_.folder / "bob"
+    git("clone", "--quiet", str(ada.path), str(bob), cwd=team_.folder)
+    story = Story(bob, now=ada.now)
+    for ref in story.tags():
+        story.git("tag", "-d", ref)
+    story.git("remote", "set-url", "origin", str(guard.path))
+    guard.lets_in("main", by=story)
+    assert story.tag().pushed
+    assert "refs/tags/policy/1" in guard.refs()
+
+
 # what the server is made of
+
+
+def test_what_landed_and_is_on_hold_by_now_is_not_put_into_effect_by_a_run_that_looks_away(
+    guard: Guard, ada: Story
+) -> None:
+    """A ledger as a command would have made it that landed the hold, and saw the promotion before it pass."""
+    ada.git("switch", "--quiet", "-c", "topic")
+    ada.promote(MODEL, to="production")
+    ada.git("push", "--quiet", str(ada.path), "topic:refs/heads/promoted")
+    ada.hold(f"{MODEL}@1.2.0")
+    ada.git("switch", "--quiet", "main")
+    ada.git("merge", "--quiet", "--ff-only", "promoted")
+    guard.lets_in("main")
+    ada.git("merge", "--quiet", "--ff-only", "topic")
+    guard.lets_in("main")
+    identity, tip, before = ada.registry().identity, ada.git("rev-parse", "main"), ada.git("rev-parse", "main~1")
+
+    def with_tip(commit: str) -> Registry:
+        registry = Registry(repo, "", identity, lambda: ada.now)
+        registry.tip = commit
+        return registry
+
+    with Repository.discover(ada.path, serves=True) as repo:
+        folded, _ = with_tip(before).folded(before, lands=True)
+        whole = with_tip(tip)
+        after = continued(folded, [Step(tip, repo.tree(tip))], whole.world())
+        assert [effect.name for effect in after.effects] == [f"{MODEL}/production/3"]
+        repo.transact(written(whole, after).updates, reason="forged")
+    said = guard.refuses(identity.ledger_ref, f"refs/tags/{MODEL}/production/3")
+    assert "it says something else than folding does" in said
 
 
 def test_a_configuration_of_the_server_that_would_run_something_runs_nothing(guard: Guard, ada: Story) -> None:
