@@ -49,7 +49,7 @@ def _annotation(report: Report, judgement: Judgement, finding: Finding) -> str:
         "line": None if finding.path is None or finding.line is None else str(finding.line),
         "title": wording.clipped(f"{finding.rule} {wording.weight(finding)} ({wording.headline(judgement)})", TITLE),
     }
-    written = ",".join(f"{key}={workflow_property(value)}" for key, value in properties.items() if value is not None)
+    written = ",".join(f"{key}={workflow_property(value)}" for key, value in properties.items() if value)
     message = (wording.clipped(line, MESSAGE) for line in _message(report, finding))
     return f"::{_COMMANDS[wording.weight(finding)]} {written}::{workflow_message(*message)}"
 

@@ -25,6 +25,8 @@ from gitstage.sinks import json_document, visible
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 SHOWN = 5_000
 """So many results of a run does GitHub show; it refuses a file with more than 25,000."""
+BYTES = 9_500_000
+"""So many bytes do results take; GitHub takes 10 MB, compressed, and what cannot be compressed is not to count on it."""
 CHARACTERS = 1_000
 """So many characters of one text are written; GitHub takes 1,024."""
 LEVELS = {"refused": "error", "pending": "warning", "waived": "note", "warn": "note"}
@@ -32,21 +34,23 @@ LEVELS = {"refused": "error", "pending": "warning", "waived": "note", "warn": "n
 FINGERPRINT = "gitstage/v1"
 ROOT = "%SRCROOT%"
 
+INDENT = 8
+"""So many blanks stand before each line of a result."""
 _SETTLED = ("waived", "warn")
 
 
-def render(report: Report, *, limit: int = SHOWN) -> str:
-    """One SARIF log with one run, in ASCII. At most `limit` findings are its results, the worst of them."""
-    return json_document(document(report, limit=limit))
+def render(report: Report, *, limit: int = SHOWN, room: int = BYTES) -> str:
+    """One SARIF log with one run, in ASCII. Its results are the worst findings: at most `limit`, in `room` bytes."""
+    return json_document(document(report, limit=limit, room=room))
 
 
-def document(report: Report, *, limit: int = SHOWN) -> dict[str, Any]:
+def document(report: Report, *, limit: int = SHOWN, room: int = BYTES) -> dict[str, Any]:
     """What `render` writes, as dicts, lists, strings, numbers and booleans."""
     found = sorted(_found(report), key=lambda item: list(LEVELS).index(wording.weight(item[1])))
-    shown = found[:limit]
-    rules = _rules(finding.rule for _, finding in shown)
+    rules = _rules(finding.rule for _, finding in found[:limit])
     places = {rule["id"]: index for index, rule in enumerate(rules)}
-    count = len(found) - len(shown)
+    results = list(_fitting(_results(report, found[:limit], places), room))
+    count = len(found) - len(results)
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -58,8 +62,8 @@ def document(report: Report, *, limit: int = SHOWN) -> dict[str, Any]:
                 },
                 "originalUriBaseIds": {ROOT: {"description": {"text": "The root of the repository."}}},
                 "columnKind": "unicodeCodePoints",
-                "invocations": [_invocation(report, count, limit)],
-                "results": list(_results(report, shown, places)),
+                "invocations": [_invocation(report, count)],
+                "results": results,
                 "properties": {
                     "verdict": str(report.verdict),
                     **_said(report, ("registry", "base", "head")),
@@ -77,12 +81,21 @@ def _found(report: Report) -> Iterator[tuple[Judgement, Finding]]:
                 yield judgement, finding
 
 
-def _invocation(report: Report, left_out: int, limit: int) -> dict[str, Any]:
+def _fitting(results: Iterable[dict[str, Any]], room: int) -> Iterator[dict[str, Any]]:
+    for result in results:
+        written = json_document(result)
+        room -= len(written) + INDENT * written.count("\n")
+        if room < 0:
+            return
+        yield result
+
+
+def _invocation(report: Report, left_out: int) -> dict[str, Any]:
     """How it went: that there is an answer at all, and what a reader should know besides."""
     notes = [*([wording.NEW_REGISTRY] if report.new_registry else []), *report.notes]
     said = [("note", note) for note in notes]
     if left_out:
-        said.append(("warning", wording.left_out(left_out, f"only the {limit:,} worst are results")))
+        said.append(("warning", wording.left_out(left_out, "GitHub shows 5,000 results of 10 MB")))
     return {
         "executionSuccessful": True,
         "exitCode": report.exit_code,

@@ -145,7 +145,7 @@ def test_tags_of_ours_are_never_moved_or_deleted_and_others_are_their_owners(
     assert judged(ada, *gone).exit_code == 1
     mine = [Update(ref=f"refs/tags/{name}", old=head, new=None) for name in ("v1", "other/v1.0.0", "policies/1")]
     new = [Update(ref=f"refs/tags/{name}", old=None, new=head) for name in ours]
-    assert judged(ada, *mine, *new) == Pushed()
+    assert judged(ada, *mine, *new) == judged(ada, *new) == judged(ada) == Pushed()
 
 
 def test_the_ledger_is_never_deleted_or_rewound(serving_team: tuple[Team, Story]) -> None:

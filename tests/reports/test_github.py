@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from inline_snapshot import snapshot
 
 from gitstage.findings import Judgement
 from gitstage.reports.github import render
-from tests.reports.runner import commands_in
+from tests.reports.runner import annotation, commands_in
 from tests.reports.stories import (
     ADVISED,
     AUC_DROPPED,
@@ -14,10 +15,39 @@ from tests.reports.stories import (
     PENDING,
     REFUSED,
     SOAKS,
+    STORIES,
     UNKNOWN_WHEN,
     promotion,
     report,
 )
+
+
+@pytest.mark.parametrize("name", sorted(STORIES))
+def test_every_line_but_the_last_is_an_annotation_by_the_manuals_grammar(name: str) -> None:
+    *lines, last = render(STORIES[name]).splitlines()
+    assert [annotation(line) for line in lines] == commands_in("\n".join(lines))
+    assert last.startswith("gitstage: ")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "::fatal::x",
+        "::error",
+        "::error file=a,b::x",
+        "::error file=a,file=b::x",
+        "::error line=0::x",
+        "::error colour=red::x",
+        "::error title=100%::x",
+        "::error title=a:b::x",
+        "::error::100%",
+        "::error file=::x",
+        " ::error::x",
+    ],
+)
+def test_the_grammar_is_not_one_that_takes_anything(line: str) -> None:
+    with pytest.raises(AssertionError):
+        annotation(line)
 
 
 def test_a_change_that_passed() -> None:

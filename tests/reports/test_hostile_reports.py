@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from gitstage.findings import Finding, Judgement, Report, Verdict
 from gitstage.reports import as_json, github, junit, markdown, sarif, text
 from gitstage.sinks import terminal
-from tests.reports.runner import commands_in
+from tests.reports.runner import annotation, commands_in
 from tests.reports.stories import NOW
 from tests.reports.test_junit import SCHEMA as JUNIT
 from tests.reports.test_sarif import problems
@@ -129,6 +129,7 @@ def test_github_gets_our_commands_and_no_others(report: Report) -> None:
     ]
     commands = commands_in(written)
     assert [name for name, _, _ in commands] == [*sorted(counted), "notice"]
+    assert [annotation(line) for line in written.splitlines()[:-1]] == commands
     assert {key for _, properties, _ in commands for key in properties} <= {"file", "line", "title"}
     assert written.count("\n") == len(written.splitlines()) == len(commands) + 1
     assert written.splitlines()[-1].startswith("gitstage: ")

@@ -195,6 +195,11 @@ def test_githubs_own_limit_is_the_default() -> None:
     assert 64_000 < len(render(many(300))) <= 65_536
 
 
+def test_the_summary_of_a_job_takes_it_too_whatever_is_written_there() -> None:
+    judged = report(*(promotion(AUC_DROPPED.bind(message="😀" * 400)) for _ in range(300)))
+    assert len(render(judged).encode()) < 1024 * 1024
+
+
 def test_where_not_even_the_excuse_fits_nothing_is_said() -> None:
     assert render(PASSED, limit=10) == ""
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import unquote
 
@@ -234,7 +235,7 @@ def test_no_more_results_than_github_takes_and_the_worst_of_them() -> None:
     assert [result["ruleId"] for result in run["results"]] == ["metrics", "soak", "soak"]
     assert run["properties"]["found"] == 8
     assert [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]] == [
-        "5 more findings are left out: only the 3 worst are results; all of them: gitstage check"
+        "5 more findings are left out: GitHub shows 5,000 results of 10 MB; all of them: gitstage check"
     ]
     one = run_of(many, limit=7)["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
     assert one.startswith("1 more finding is left out")
@@ -245,6 +246,27 @@ def test_of_25_000_findings_5_000_are_results() -> None:
     log = document(many)
     assert len(log["runs"][0]["results"]) == 5_000
     assert log["runs"][0]["properties"]["found"] == 25_001
+
+
+def test_no_more_bytes_than_github_takes_whatever_a_repository_says() -> None:
+    chance = Random(1)
+    texts = ["".join(chr(chance.randrange(0x4E00, 0x9FFF)) for _ in range(1_000)) for _ in range(50)]
+    many = [SOAKS.bind(path=text, message=text, value=text, threshold=text, gate=text) for text in texts * 20]
+    written = render(report(promotion(*many, AUC_DROPPED)))
+    assert len(written) < 10_000_000
+    (run,) = json.loads(written)["runs"]
+    assert run["results"][0]["ruleId"] == "metrics"
+    left_out = run["properties"]["found"] - len(run["results"])
+    assert 0 < left_out < 1_001
+    assert run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"].startswith(f"{left_out} more")
+
+
+def test_the_room_for_results_is_counted_as_it_is_written() -> None:
+    one, two, three = (report(promotion(*[SOAKS] * count)) for count in (1, 2, 3))
+    size = len(render(two)) - len(render(one)) - len(",")
+    assert len(document(three, room=2 * size)["runs"][0]["results"]) <= 2
+    assert len(document(three, room=2 * size + 50)["runs"][0]["results"]) == 2
+    assert len(document(three, room=2 * size - 50)["runs"][0]["results"]) == 1
 
 
 def test_a_long_text_is_cut_and_says_so() -> None:

@@ -154,6 +154,7 @@ passed: 1 change
 def test_what_is_not_there_is_said(gs: Shell) -> None:
     assert gs("check", "--base", "nix") == snapshot("""\
 ! error: there is no revision 'nix'
+!   try: git branch --all and git tag say what there is, git fetch brings what is new elsewhere
 [2]
 """)
     assert gs("check", "--format", "xml") == snapshot("""\
