@@ -32,6 +32,7 @@ class Finding:
     """One rule's answer about one thing.
 
     `rule` is an id that never changes once released; `path` is relative to the registry and `line` counts from 1.
+    `about` is what of many the rule speaks of, a metric or a piece of evidence; no file says it.
     `value` and `threshold` are what was measured and what was asked, ready to be printed. `opens` is the UTC moment
     at which something pending will pass by itself. `hint` is what to type next. `advisory` findings (`enforce: warn`)
     are reported and refuse nothing.
@@ -43,6 +44,7 @@ class Finding:
     path: str | None = None
     line: int | None = None
     gate: str | None = None
+    about: str | None = field(default=None, compare=False)
     value: str | None = None
     threshold: str | None = None
     opens: datetime | None = None

@@ -33,7 +33,7 @@ def table(
     headers: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
-    below: Sequence[str] = (),
+    below: Sequence[str | Sequence[str]] = (),
     colour: bool = False,
     width: int | None = None,
     ascii_only: bool = False,
@@ -41,8 +41,8 @@ def table(
     """Rows below each other in columns, figures to the right, under headers (none where all are empty).
 
     What is wider than `width` columns of the terminal is folded within its cells. Without a width it is the
-    terminal's own where there is colour, and else as wide as it is. `below` has a text for each row, or an empty one,
-    that stands on a line of its own below it. Ends with a line end.
+    terminal's own where there is colour, and else as wide as it is. `below` has a text for each row, several, or an
+    empty one, each of which stands on a line of its own below it. Ends with a line end.
     """
     heads = [terminal(cell, ascii_only=ascii_only) for cell in headers]
     body = [[terminal(cell, ascii_only=ascii_only) for cell in row] for row in rows]
@@ -58,18 +58,21 @@ def table(
         drawn = _in_colour(pieces, sum(map(len, folded[:top])), right).splitlines()
     else:
         drawn = columns(pieces, right=right, gap=" " * _GAP)
-    notes = [""] * top + [terminal(text, ascii_only=ascii_only) for text in below]
+    texts = [[text] if isinstance(text, str) else text for text in below]
+    notes: list[list[str]] = [[]] * top + [
+        [terminal(text, ascii_only=ascii_only) for text in several] for several in texts
+    ]
     return "".join(f"{line}\n" for line in _with_notes(drawn, map(len, folded), notes))
 
 
-def _with_notes(drawn: Iterable[str], heights: Iterable[int], notes: Iterable[str]) -> Iterator[str]:
-    """The lines of a table with a note below the rows that have one; `heights` is how many lines each row takes."""
+def _with_notes(drawn: Iterable[str], heights: Iterable[int], notes: Iterable[list[str]]) -> Iterator[str]:
+    """The lines of a table with the notes below the rows that have some; `heights` is how many lines each row takes."""
     lines, rest = iter(drawn), iter(notes)
     for height in heights:
         yield from islice(lines, height)
-        note = next(rest, "")
-        if note:
-            yield f"{' ' * _INDENT}{note}"
+        for note in next(rest, []):
+            if note:
+                yield f"{' ' * _INDENT}{note}"
 
 
 def _is_figures(cells: Sequence[str]) -> bool:

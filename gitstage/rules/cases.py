@@ -24,13 +24,15 @@ LARGEST_DOCUMENT = 1_000_000
 class Answer:
     """What a rule says. It knows neither its own name nor its severity; the runner adds both.
 
-    `name` is that of a rule which the policy writes itself: it stands behind the id, `rules/NAME`.
+    `name` is that of a rule which the policy writes itself: it stands behind the id, `rules/NAME`. `about` is what of
+    many it speaks of, a metric or a piece of evidence.
     """
 
     message: str
     verdict: Verdict = Verdict.REFUSED
     path: str | None = None
     line: int | None = None
+    about: str | None = field(default=None, compare=False)
     value: str | None = None
     threshold: str | None = None
     opens: datetime | None = None

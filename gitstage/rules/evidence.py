@@ -26,8 +26,7 @@ def gate(case: SlotCase, gate: Gate) -> Answers:
     Refused: `2.json` beside it with `"result": "FAILED"`.
     """
     for rule in gate.evidence:
-        answer = _answer(case, rule)
-        yield answer if rule.enforce == "refuse" else replace(answer, advisory=True)
+        yield replace(_answer(case, rule), about=rule.name, advisory=rule.enforce == "warn")
 
 
 def _answer(case: SlotCase, rule: EvidenceRule) -> Answer:

@@ -103,6 +103,7 @@ def _finding(rule: str, answer: Answer, gate: str | None = None) -> Finding:
         path=answer.path,
         line=answer.line,
         gate=gate,
+        about=answer.about,
         value=answer.value,
         threshold=answer.threshold,
         opens=answer.opens,

@@ -28,7 +28,7 @@ def gate(case: SlotCase, gate: Gate) -> Answers:
     """
     for rule in gate.metrics:
         for answer in _answers(case, rule):
-            yield answer if rule.enforce == "refuse" else replace(answer, advisory=True)
+            yield replace(answer, about=rule.name, advisory=rule.enforce == "warn")
 
 
 def measured(case: SlotCase, rule: MetricRule, version: str, records: Snapshot) -> tuple[float | None, str]:

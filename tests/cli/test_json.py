@@ -70,12 +70,15 @@ def said(gs: Shell) -> dict[str, list[Any]]:
 
     story.amend(
         {
-            "    # gates: [standard]             # all of them must pass\n": "    gates: [rest]\n\ngates:\n  rest:\n"
+            "    # gates: [standard]             # all of them must pass\n": "    gates: [rest]\n"
+            "    waivers: {by: [owners]}\n\ngates:\n  rest:\n"
             "    soak: 24h\n    metrics: [{name: auc, min: 0.5, max-drop: 0.5, enforce: warn}]\n"
+            "    evidence: [{type: test-result, name: load-test}]\n"
         }
     )
     say("promote", "fraud-detector", "--to", "production", "--dry-run")
     say("explain", "fraud-detector", "--to", "production")
+    say("explain", "fraud-detector@1.1.0", "--to", "production")
     story.attest("fraud-detector@1.2.0", "load-test", latency_p99_ms=12.5)
     story.later(hours=24)
     say("promote", "fraud-detector", "--to", "production", "--reason", "it is better")
