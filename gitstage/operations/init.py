@@ -20,7 +20,14 @@ from gitstage.git.creation import create
 from gitstage.identity import identity_of
 from gitstage.layout import ATTRIBUTES, CONFIGURATION, MODELS, README
 from gitstage.operations.landing import Outcome, carry_out
-from gitstage.operations.registries import Clock, Registry, folders_with_registry, identity_in, utc_now
+from gitstage.operations.registries import (
+    Clock,
+    Registry,
+    folders_by_ledger,
+    folders_with_registry,
+    identity_in,
+    utc_now,
+)
 from gitstage.plans import Plan, Scene, Step
 from gitstage.values import dataclass, replace
 
@@ -141,7 +148,7 @@ def _made(
     if head.branch is None:
         raise GitstageError("HEAD is detached: there is no branch to commit to", hint="git switch -c main")
     if folder is None and head.commit is not None:
-        _refuse_a_second(repo.tree(head.commit))
+        _refuse_a_second(repo, repo.tree(head.commit))
     where = _folder(repo, folder, head.commit)
     if head.commit is not None and repo.tree(head.commit).entry(joined(where, CONFIGURATION)) is not None:
         raise GitstageError(f"there is a registry in {where or 'this folder'} already", hint="gitstage status")
@@ -170,13 +177,19 @@ def _made(
     return Made(folder=where, work_tree=repo.work_tree, new_repository=False, outcome=outcome)
 
 
-def _refuse_a_second(tree: Snapshot) -> None:
+def _refuse_a_second(repo: Repository, tree: Snapshot) -> None:
     """A second registry is made where somebody names its folder, and not where `init` is typed twice."""
     there = [""] if tree.entry(CONFIGURATION) is not None else list(folders_with_registry(tree))
     if there:
         where = there[0] or "the root of this repository"
         raise GitstageError(
             f"there is a registry in {where} already", hint="gitstage status; a second one: gitstage init FOLDER"
+        )
+    gone = folders_by_ledger(repo)
+    if gone:
+        raise GitstageError(
+            f"there is a registry in {gone[0] or 'the root of this repository'}, and its {CONFIGURATION} is not here",
+            hint="where it was removed: gitstage withdraw --policy; where this branch lacks it: git merge the trunk",
         )
 
 

@@ -414,7 +414,7 @@ def open_registry(
 def settled_identity(repo: Repository, folder: str, commits: Iterable[str]) -> Identity:
     """Which registry lies in a folder: as the policy in effect says, where a ledger is here; else as some commits say.
 
-    So a gitstage.yaml that never passed neither renames a registry nor stops anybody.
+    So a gitstage.yaml that never passed neither renames a registry nor stops anybody; nor does one that was removed.
     """
     declared: Identity | None = None
     problem: GitstageError | None = None
@@ -423,8 +423,6 @@ def settled_identity(repo: Repository, folder: str, commits: Iterable[str]) -> I
         ledger = repo.ref(declared.ledger_ref)
         if ledger is not None:
             return _identity_by(repo, folder, declared.id, ledger) or declared
-    except NoRegistry:
-        raise
     except GitstageError as error:
         problem = error
     settled = _identity_by_a_ledger(repo, folder)
@@ -457,14 +455,22 @@ def _fetched_ledgers(repo: Repository) -> bool:
 
 def _identity_by(repo: Repository, folder: str, registry_id: str, ledger: str) -> Identity | None:
     """The identity in the policy that a ledger says is in effect; None where it says none of this folder."""
-    tree = repo.tree(ledger)
-    entry = tree.entry(LEDGER_FILE)
+    policy = _policy_of(repo, registry_id, ledger)
     try:
-        policy = None if entry is None else state_from(tree.read(entry.oid), registry_id).policy
         settled = None if policy is None else identity_in(repo, folder, [policy])
     except GitstageError:
         return None
     return settled if settled is not None and settled.id == registry_id else None
+
+
+def _policy_of(repo: Repository, registry_id: str, ledger: str) -> str | None:
+    """The commit whose policy a ledger says is in effect; None where it says nothing that can be read."""
+    tree = repo.tree(ledger)
+    entry = tree.entry(LEDGER_FILE)
+    try:
+        return None if entry is None else state_from(tree.read(entry.oid), registry_id).policy
+    except GitstageError:
+        return None
 
 
 def identity_in(repo: Repository, folder: str, commits: Iterable[str]) -> Identity:
@@ -516,11 +522,33 @@ def find_folder(repo: Repository, commits: Sequence[str]) -> str:
     if len(found) == 1:
         return found[0]
     if not found:
+        found = folders_by_ledger(repo)
+    if len(found) == 1:
+        return found[0]
+    if not found:
         raise NoRegistry("there is no registry in this repository", hint="make one with: gitstage init")
     raise NoRegistry(
         "this repository holds several registries: " + ", ".join(found),
         hint=f"name one: gitstage --registry {found[0]} …",
     )
+
+
+def folders_by_ledger(repo: Repository) -> list[str]:
+    """The folders in which registries lie whose policy has passed, whatever has become of their gitstage.yaml since."""
+    ledgers = repo.refs("refs/gitstage/")
+    if not ledgers and any(ref.endswith("policy/1") for ref in repo.refs("refs/tags/")) and _fetched_ledgers(repo):
+        ledgers = repo.refs("refs/gitstage/")
+    return sorted({folder for ref, oid in ledgers.items() for folder in _folders_of(repo, ref.rpartition("/")[2], oid)})
+
+
+def _folders_of(repo: Repository, registry_id: str, ledger: str) -> list[str]:
+    """The folders that held a registry of this id when its policy passed: one, or none."""
+    policy = _policy_of(repo, registry_id, ledger)
+    if policy is None:
+        return []
+    tree = repo.tree(policy)
+    folders = [*([""] if tree.entry(CONFIGURATION) is not None else []), *folders_with_registry(tree)]
+    return [folder for folder in folders if _identity_by(repo, folder, registry_id, ledger) is not None]
 
 
 def folders_with_registry(tree: Snapshot, folder: str = "", depth: int = DEEPEST_REGISTRY) -> Iterator[str]:

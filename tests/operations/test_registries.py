@@ -198,6 +198,74 @@ def test_a_fresh_clone_of_a_broken_trunk_asks_the_ledger_who_it_is(serving_team:
     assert bob.promote("fraud-detector", to="production", push=True).landed
 
 
+def test_a_registry_whose_gitstage_yaml_was_removed_is_still_there(served: Story) -> None:
+    identity = served.registry().identity
+    served.git("rm", "--quiet", "gitstage.yaml")
+    served.commit("gone")
+    for folder in (None, ".", ""):
+        found = open_registry(str(served.path), folder=folder)
+        assert (found.folder, found.identity) == ("", identity)
+    assert served.in_effect("fraud-detector") == "1.1.0"
+    report = served.check(base="HEAD~1")
+    assert [(found.rule, found.path) for found in report.judgements[0].findings] == [
+        ("nothing-removed", "gitstage.yaml")
+    ]
+    assert served.tag().exit_code == 1
+    # The policy that passed still judges.
+    assert served.promote("fraud-detector", to="production").exit_code == 0
+    assert served.withdraw(policy=True).exit_code == 0
+    assert served.open_things() == []
+
+
+def test_a_fresh_clone_of_a_trunk_without_its_gitstage_yaml_asks_the_ledger(
+    serving_team: tuple[Team, Story], tmp_path: Path
+) -> None:
+    team, ada = serving_team
+    ada.git("rm", "--quiet", "gitstage.yaml")
+    ada.commit("gone")
+    ada.git("push", "--quiet", "origin", "main")
+    bob = team.member("bob", now=ada.now)
+    assert bob.in_effect("fraud-detector") == "1.1.0"
+    assert bob.withdraw(policy=True, push=True).landed
+    # Without tags of a registry nobody is asked.
+    empty = tmp_path / "other"
+    git("clone", "--quiet", "--no-tags", str(team.remote), str(empty), cwd=tmp_path)
+    git("rm", "--quiet", "gitstage.yaml", cwd=empty)
+    git("commit", "--quiet", "-m", "gone", cwd=empty)
+    git("update-ref", "-d", "refs/remotes/origin/main", cwd=empty)
+    git("update-ref", "-d", "refs/remotes/origin/HEAD", cwd=empty)
+    with pytest.raises(NoRegistry, match="there is no registry in this repository"):
+        open_registry(str(empty))
+
+
+def test_from_a_branch_that_is_older_than_the_registry_the_registry_is_found(tmp_path: Path) -> None:
+    box = Sandbox.made(tmp_path / "work", "--initial-branch=main")
+    box.commit("code", {"train.py": "x"})
+    box.git("branch", "older")
+    init.run(box.path, "ml/registry", clock=lambda: NOON)
+    story = Story(box.path)
+    story.folder = "ml/registry"
+    story.register("m", "1.0.0", to="staging")
+    box.git("switch", "--quiet", "older")
+    found = open_registry(str(box.path))
+    assert (found.folder, resolve.run(found, "m@staging").version) == ("ml/registry", "1.0.0")
+    with pytest.raises(GitstageError, match="there is a registry in ml/registry, and its gitstage.yaml is not here"):
+        init.run(box.path)
+    assert box.git("status", "--porcelain") == ""
+
+
+def test_a_ledger_that_says_nothing_is_no_registry(served: Story) -> None:
+    ledger = served.registry().identity.ledger_ref
+    empty = served.git("commit-tree", "-m", "nothing", served.git("mktree", "--missing", "-z"))
+    served.git("update-ref", ledger, empty)
+    served.git("rm", "--quiet", "gitstage.yaml")
+    served.commit("gone")
+    with pytest.raises(NoRegistry, match="there is no registry in this repository"):
+        served.registry()
+    with pytest.raises(NoRegistry, match="there is no registry in the root of this repository"):
+        open_registry(str(served.path), folder=".")
+
+
 def test_a_branch_whose_name_is_also_a_tag_is_a_branch(served: Story) -> None:
     served.git("tag", "main", "HEAD~2")
     served.git("tag", "refs/heads/main", "HEAD~3")
