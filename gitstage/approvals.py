@@ -27,6 +27,7 @@ from gitstage.layout import (
     stage_problem,
     version_problem,
 )
+from gitstage.ledger import Binding as Binding  # noqa: PLC0414 - it is half of what is said, and others take it from here
 from gitstage.ledger import moment_of, text_of
 from gitstage.strictjson import fail, json_object
 
@@ -48,24 +49,6 @@ _RULE = re.compile(r"[a-z][a-z0-9-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)?\Z")
 def predicate_type(kind: str) -> str:
     """The URI of a predicate type of ours: of `approval`, `https://gitstage.dev/attestation/approval/v1`."""
     return f"{TYPES}/{kind}/v1"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Binding:
-    """One change of one slot, which happens once.
-
-    `registry` is its UUID, `manifest` the SHA-256 of the manifest that comes into the slot, `incumbent` of the one that
-    is in effect there (None: it is empty), and `change` how many changes of the slot have taken effect before. Where
-    the slot is emptied, both are those of the version that leaves.
-    """
-
-    registry: str
-    model: str
-    version: str
-    manifest: str
-    stage: str
-    incumbent: str | None
-    change: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,20 +11,25 @@ from gitstage.values import dataclass, field, replace
 
 
 class Verdict(StrEnum):
-    """What a rule answers. Pending is what time or a person can still change."""
+    """What a rule answers. Pending is what time or a person can still change.
+
+    Waived is said of a single finding only: somebody who may has taken it on themselves, and the whole has passed.
+    """
 
     PASSED = "passed"
     REFUSED = "refused"
     PENDING = "pending"
+    WAIVED = "waived"
 
 
 EXIT_CODES: Mapping[Verdict, int] = {Verdict.PASSED: 0, Verdict.REFUSED: 1, Verdict.PENDING: 4}
-SEVERITY = (Verdict.PASSED, Verdict.PENDING, Verdict.REFUSED)
+SEVERITY = (Verdict.PASSED, Verdict.WAIVED, Verdict.PENDING, Verdict.REFUSED)
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:
-    """Refused before pending before passed."""
-    return max(verdicts, key=SEVERITY.index, default=Verdict.PASSED)
+    """Refused before pending before passed; what is waived counts as passed."""
+    found = max(verdicts, key=SEVERITY.index, default=Verdict.PASSED)
+    return Verdict.PASSED if found is Verdict.WAIVED else found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +40,8 @@ class Finding:
     `about` is what of many the rule speaks of, a metric or a piece of evidence; no file says it.
     `value` and `threshold` are what was measured and what was asked, ready to be printed. `opens` is the UTC moment
     at which something pending will pass by itself. `hint` is what to type next. `advisory` findings (`enforce: warn`)
-    are reported and refuse nothing.
+    are reported and refuse nothing. `people` are those who approved, waived or stood for it, by their names in
+    gitstage.yaml.
     """
 
     rule: str
@@ -50,10 +56,32 @@ class Finding:
     opens: datetime | None = None
     hint: str | None = None
     advisory: bool = False
+    people: tuple[str, ...] = ()
 
     def bind(self, **fields: object) -> Self:
         """The same finding with other fields."""
         return replace(self, **fields)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Debt:
+    """What somebody did alone, and somebody else has to countersign: a `waiver`, or a `rollback`.
+
+    `by` are those who did it, `due` the moment (UTC) by which it has to be countersigned (None: no time is set). A
+    waiver says which `rule` of which `gate` it waived, why, and until when.
+    """
+
+    kind: str
+    by: tuple[str, ...]
+    due: datetime | None = None
+    rule: str | None = None
+    gate: str | None = None
+    reason: str | None = None
+    expires: datetime | None = None
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether it should have been countersigned by a moment, or the waiver has expired."""
+        return any(end is not None and end <= now for end in (self.due, self.expires))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +90,8 @@ class Judgement:
 
     `thing` is its name in the ledger (`production/fraud-detector`, `records/fraud-detector`, `policy`), `action` what
     the change does to it (`promote`, `rollback`, `adopt`, `archive`, `register`, `policy`, `records`).
-    `source` is the stage the version comes from, `before` and `after` are versions (None: empty).
+    `source` is the stage the version comes from, `before` and `after` are versions (None: empty). `debts` are what it
+    leaves to be countersigned if it takes effect.
     """
 
     thing: str
@@ -74,6 +103,7 @@ class Judgement:
     before: str | None = None
     after: str | None = None
     metrics: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    debts: tuple[Debt, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

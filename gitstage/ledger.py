@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from gitstage.errors import GitstageError
-from gitstage.findings import Finding, Judgement, Verdict
+from gitstage.findings import Debt, Finding, Judgement, Verdict
 from gitstage.layout import Records, Slot, Thing, thing_named
 from gitstage.values import dataclass, field, replace
 
@@ -45,7 +45,8 @@ class Effect:
 
     `before` and `after` are versions, None where the slot was or is empty; the blobs are git object ids. `commit` is
     the commit at which it passed, `moment` when (UTC), `policy` the sha256 of the gitstage.yaml that judged it.
-    `findings` are the answers it passed with. `tag` is the id of the tag object, once there is one.
+    `findings` are the answers it passed with, `debts` what somebody did alone and somebody else has to countersign.
+    `tag` is the id of the tag object, once there is one.
     """
 
     slot: Slot
@@ -60,7 +61,18 @@ class Effect:
     source: str | None = None
     policy: str = ""
     findings: tuple[Finding, ...] = ()
+    debts: tuple[Debt, ...] = ()
     tag: str | None = field(default=None, compare=False)
+
+    @property
+    def approvers(self) -> tuple[str, ...]:
+        """Who approved it."""
+        return people_in(self.findings, ("approvals",))
+
+    @property
+    def is_waived(self) -> bool:
+        """Whether something was waived, so that the version has not shown what the gates ask."""
+        return any(found.verdict is Verdict.WAIVED for found in self.findings)
 
     @property
     def name(self) -> str:
@@ -79,6 +91,12 @@ ACTIONS: Mapping[str, str] = {
     "archive": "archive {before}, {stage} is empty",
 }
 """What can happen to a slot, in the words of a commit's subject."""
+
+
+def people_in(findings: Iterable[Finding], rules: tuple[str, ...]) -> tuple[str, ...]:
+    """The people by whom findings of some rules passed, each once, sorted."""
+    passed = (found for found in findings if found.rule in rules and found.verdict is Verdict.PASSED)
+    return tuple(sorted({person for found in passed for person in found.people}))
 
 
 def subject_of(action: str, model: str, stage: str, after: str | None, before: str | None) -> str:
@@ -103,17 +121,69 @@ class Registered:
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyEffect:
-    """A policy that took effect: what a tag `policy/NUMBER` says. `digest` is the sha256 of the file."""
+    """A policy that took effect: what a tag `policy/NUMBER` says. `digest` is the sha256 of the file.
+
+    `approvers` are the people who approved it, where the policy before asked for that.
+    """
 
     number: int
     blob: str
     digest: str
     commit: str
     moment: datetime
+    approvers: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         return f"policy/{self.number}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """One change of one slot, which happens once.
+
+    `registry` is its UUID, `manifest` the SHA-256 of the manifest that comes into the slot, `incumbent` of the one that
+    is in effect there (None: it is empty), and `change` how many changes of the slot have taken effect before. Where
+    the slot is emptied, both are those of the version that leaves.
+    """
+
+    registry: str
+    model: str
+    version: str
+    manifest: str
+    stage: str
+    incumbent: str | None
+    change: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stood:
+    """Who stood for what a file holds (an `unhold`, an emptied slot, a rollback): its blob, and the people.
+
+    `landed` is the commit that brought it.
+    """
+
+    blob: str
+    landed: str
+    people: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owed:
+    """A debt that nobody has countersigned yet: of which change of which slot, as the countersignature is bound to it.
+
+    `number` is that of the change's tag, `since` the moment (UTC) at which it took effect.
+    """
+
+    about: Binding
+    number: int
+    since: datetime
+    debt: Debt
+
+    @property
+    def name(self) -> str:
+        """The tag's name, without a registry's prefix."""
+        return f"{self.about.model}/{self.about.stage}/{self.number}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +194,8 @@ class Open:
     passed (None: it never had one); of a slot, the one whose tree holds the model's records as they had passed before
     it landed. `since` is the moment it was first found open. `sources` says, for a slot, where
     its version was before it landed (`registered`, `archived`, stages), and `with_policy` whether the policy changed
-    in the same commit; both are facts of that commit, which no time and no later policy alters.
+    in the same commit; both are facts of that commit, which no time and no later policy alters. `authors` are the people
+    who made the change (None: nobody has said so, or it was not asked), `stood` says by path who stood for what.
     """
 
     thing: Thing
@@ -136,6 +207,8 @@ class Open:
     sources: frozenset[str] = frozenset()
     with_policy: bool = False
     after: str | None = None
+    authors: frozenset[str] | None = None
+    stood: Mapping[str, Stood] = field(default_factory=dict)
 
     @property
     def way_back(self) -> str:
@@ -152,7 +225,8 @@ class State:
     """How far the trunk has been judged, and what is open: what one run hands to the next.
 
     `judged` is a commit, `clock` the moment of the last run. `policy` is the commit whose gitstage.yaml is in effect
-    (None while none ever passed), `policy_number` counts the policies that took effect.
+    (None while none ever passed), `policy_number` counts the policies that took effect, and `policy_since` is the moment
+    (UTC) at which this one did. `owed` is what nobody has countersigned yet.
     What is not in `open` is, in the tree of `judged`, as it last passed.
     """
 
@@ -160,7 +234,9 @@ class State:
     clock: datetime | None = None
     policy: str | None = None
     policy_number: int = 0
+    policy_since: datetime | None = None
     open: Mapping[str, Open] = field(default_factory=dict)
+    owed: tuple[Owed, ...] = ()
 
     def passed_commit(self, thing: Thing) -> str | None:
         """The commit whose tree holds the last state of `thing` that passed."""
@@ -226,6 +302,7 @@ def finding_document(finding: Finding) -> dict[str, object]:
         "opens": text_of(finding.opens) if finding.opens else None,
         "hint": finding.hint,
         "advisory": finding.advisory or None,
+        "people": list(finding.people) or None,
     }
     return {key: value for key, value in document.items() if value is not None}
 
@@ -245,6 +322,41 @@ def finding_from(document: Mapping[str, Any]) -> Finding:
         opens=moment_of(opens) if opens else None,
         hint=document.get("hint"),
         advisory=bool(document.get("advisory")),
+        people=_texts(document.get("people", [])),
+    )
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise TypeError("a list of texts was expected")
+    return tuple(value)
+
+
+def debt_document(debt: Debt) -> dict[str, object]:
+    """A debt as JSON: what is None is left out."""
+    document: dict[str, object] = {
+        "kind": debt.kind,
+        "by": list(debt.by),
+        "due": text_of(debt.due) if debt.due else None,
+        "rule": debt.rule,
+        "gate": debt.gate,
+        "reason": debt.reason,
+        "expires": text_of(debt.expires) if debt.expires else None,
+    }
+    return {key: value for key, value in document.items() if value is not None}
+
+
+def debt_from(document: Mapping[str, Any]) -> Debt:
+    """The debt that `debt_document` wrote."""
+    due, expires = document.get("due"), document.get("expires")
+    return Debt(
+        kind=str(document["kind"]),
+        by=_texts(document["by"]),
+        due=moment_of(due) if due else None,
+        rule=document.get("rule"),
+        gate=document.get("gate"),
+        reason=document.get("reason"),
+        expires=moment_of(expires) if expires else None,
     )
 
 
@@ -269,6 +381,8 @@ def promotion_message(effect: Effect, registry: str) -> str:
             "out": _occupant(effect.before, effect.before_blob),
             "source": effect.source,
             "policy": effect.policy,
+            "approvers": list(effect.approvers),
+            "debts": [debt_document(debt) for debt in effect.debts],
             "findings": [finding_document(finding) for finding in effect.findings],
         },
     )
@@ -315,6 +429,7 @@ def policy_message(policy: PolicyEffect, registry: str) -> str:
             "digest": policy.digest,
             "commit": policy.commit,
             "moment": text_of(policy.moment),
+            "approvers": list(policy.approvers),
         },
     )
 
@@ -357,6 +472,7 @@ def effect_from(message: str, slot: Slot, number: int, registry: str) -> Effect:
             source=document.get("source"),
             policy=document["policy"],
             findings=tuple(finding_from(found) for found in document["findings"]),
+            debts=tuple(debt_from(debt) for debt in document.get("debts", [])),
         )
         if effect.action not in ACTIONS:
             raise ValueError(f"there is no action {effect.action!r}")
@@ -375,7 +491,12 @@ def state_document(state: State, registry: str) -> bytes:
         "registry": registry,
         "clock": text_of(state.clock) if state.clock else None,
         "judged": state.judged,
-        "policy": {"commit": state.policy, "number": state.policy_number},
+        "policy": {
+            "commit": state.policy,
+            "number": state.policy_number,
+            "since": text_of(state.policy_since) if state.policy_since else None,
+        },
+        "owed": [_owed_document(owed) for owed in state.owed],
         "open": [_open_document(state.open[name]) for name in sorted(state.open)],
     }
     return json.dumps(document, indent=2, ensure_ascii=True).encode() + b"\n"
@@ -391,8 +512,38 @@ def _open_document(waiting: Open) -> dict[str, object]:
         "sources": sorted(waiting.sources),
         "with_policy": waiting.with_policy,
         "after": waiting.after,
+        "authors": None if waiting.authors is None else sorted(waiting.authors),
+        "stood": {
+            path: {"blob": stood.blob, "landed": stood.landed, "people": sorted(stood.people)}
+            for path, stood in sorted(waiting.stood.items())
+        },
         "findings": [finding_document(finding) for finding in waiting.findings],
     }
+
+
+def _owed_document(owed: Owed) -> dict[str, object]:
+    about = owed.about
+    return {
+        "model": about.model,
+        "version": about.version,
+        "manifest": about.manifest,
+        "stage": about.stage,
+        "incumbent": about.incumbent,
+        "change": about.change,
+        "number": owed.number,
+        "since": text_of(owed.since),
+        **debt_document(owed.debt),
+    }
+
+
+def _owed_from(document: Mapping[str, Any], registry: str) -> Owed:
+    keys = ("model", "version", "manifest", "stage", "incumbent", "change")
+    return Owed(
+        about=Binding(registry=registry, **{key: document[key] for key in keys}),
+        number=document["number"],
+        since=moment_of(document["since"]),
+        debt=debt_from(document),
+    )
 
 
 def state_from(data: bytes, registry: str) -> State:
@@ -407,6 +558,8 @@ def state_from(data: bytes, registry: str) -> State:
             clock=moment_of(document["clock"]) if document["clock"] else None,
             policy=document["policy"]["commit"],
             policy_number=document["policy"]["number"],
+            policy_since=moment_of(since) if (since := document["policy"]["since"]) else None,
+            owed=tuple(_owed_from(owed, registry) for owed in document["owed"]),
             open={str(item.thing): item for item in waiting},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -427,6 +580,11 @@ def _open_from(document: Mapping[str, Any]) -> Open:
         sources=frozenset(document["sources"]),
         with_policy=document["with_policy"],
         after=document["after"],
+        authors=None if document["authors"] is None else frozenset(document["authors"]),
+        stood={
+            path: Stood(blob=stood["blob"], landed=stood["landed"], people=frozenset(stood["people"]))
+            for path, stood in document["stood"].items()
+        },
     )
 
 

@@ -552,6 +552,13 @@ class Policy:
         found = ((name, read_key(text)) for name, person in self.people.items() for text in person.keys)
         return {key.key: (name, key) for name, key in found}
 
+    @cached_property
+    def accounts(self) -> Mapping[tuple[str, str], str]:
+        """Whose each account is, by the forge and the account in lower case."""
+        found = {("github", person.github): name for name, person in self.people.items()}
+        found |= {("gitlab", person.gitlab): name for name, person in self.people.items()}
+        return {(forge, account.lower()): name for (forge, account), name in found.items() if account is not None}
+
     def is_protected(self, path: str) -> bool:
         """Whether a path, from the repository's root, is one of those that are guarded like gitstage.yaml itself."""
         parts = path.split("/")

@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from gitstage.findings import Finding, Judgement, Report
+from gitstage.findings import Debt, Finding, Judgement, Report
 from gitstage.sinks import json_document
 
 SCHEMA = "gitstage/report/v1"
@@ -49,6 +49,7 @@ def _judgement(judgement: Judgement) -> dict[str, object]:
             for name, (before, after) in sorted(judgement.metrics.items())
         },
         "findings": [_finding(finding) for finding in judgement.findings],
+        "debts": [_debt(debt) for debt in judgement.debts],
     }
 
 
@@ -65,6 +66,19 @@ def _finding(finding: Finding) -> dict[str, object]:
         "threshold": finding.threshold,
         "opens": None if finding.opens is None else _moment(finding.opens),
         "hint": finding.hint,
+        "people": list(finding.people),
+    }
+
+
+def _debt(debt: Debt) -> dict[str, object]:
+    return {
+        "kind": debt.kind,
+        "by": list(debt.by),
+        "due": None if debt.due is None else _moment(debt.due),
+        "rule": debt.rule,
+        "gate": debt.gate,
+        "reason": debt.reason,
+        "expires": None if debt.expires is None else _moment(debt.expires),
     }
 
 

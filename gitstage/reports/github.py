@@ -12,15 +12,15 @@ SHOWN = 10
 """So many annotations of each type does GitHub show a step; it drops the others without a word."""
 TITLE, MESSAGE = 255, 4_000
 """So many characters of a title and of each line of a message are written; GitHub takes 255, and 64 KB of a message."""
-_COMMANDS = {"refused": "error", "pending": "warning", "warn": "warning"}
+_COMMANDS = {"refused": "error", "pending": "warning", "waived": "warning", "warn": "warning"}
 
 
 def render(report: Report) -> str:
     """A command for each thing that is not as it should be, then a notice with the verdict, and then a plain line.
 
-    `::error` refuses, `::warning` is pending or advice. What is beyond the ten of a type that GitHub shows is counted.
+    `::error` refuses, `::warning` is pending, waived or advice. What is beyond the ten of a type that GitHub shows is counted.
     """
-    found = sorted(_found(report), key=lambda item: ("refused", "pending", "warn").index(wording.weight(item[1])))
+    found = sorted(_found(report), key=lambda item: wording.WEIGHTS.index(wording.weight(item[1])))
     lines: dict[str, list[str]] = {"error": [], "warning": []}
     for judgement, finding in found:
         lines[_COMMANDS[wording.weight(finding)]].append(_annotation(report, judgement, finding))

@@ -10,7 +10,7 @@ from gitstage.reports import wording
 from gitstage.reports.figures import clock, difference, number
 from gitstage.sinks import markdown, markdown_code
 
-_MARKS = {"passed": "✅", "refused": "❌", "pending": "⏳", "warn": "⚠️"}
+_MARKS = {"passed": "✅", "refused": "❌", "pending": "⏳", "waived": "🔓", "warn": "⚠️"}
 _OVERVIEW = 50
 """So many changes are listed at the top: of a thousand the reader wants those that were refused."""
 _CELL = 500

@@ -10,9 +10,9 @@ from gitstage.reports.figures import columns, difference, number, padded, width_
 from gitstage.sinks import terminal
 from gitstage.values import dataclass
 
-_MARKS = {"passed": "✓", "refused": "✗", "pending": "…", "warn": "!"}
-_ASCII_MARKS = {"passed": "+", "refused": "x", "pending": ".", "warn": "!"}
-_COLOURS = {"passed": "green", "refused": "red", "pending": "yellow", "warn": "yellow"}
+_MARKS = {"passed": "✓", "refused": "✗", "pending": "…", "waived": "~", "warn": "!"}
+_ASCII_MARKS = {"passed": "+", "refused": "x", "pending": ".", "waived": "~", "warn": "!"}
+_COLOURS = {"passed": "green", "refused": "red", "pending": "yellow", "waived": "magenta", "warn": "yellow"}
 
 
 @dataclass(frozen=True)

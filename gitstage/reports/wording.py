@@ -9,6 +9,7 @@ from gitstage.findings import SEVERITY, Finding, Judgement, Report, Verdict
 from gitstage.layout import slot_path
 from gitstage.reports.figures import clock, distance
 
+WEIGHTS = ("refused", "pending", "waived", "warn", "passed")
 NOTHING = "nothing of a registry changes"
 NEW_REGISTRY = "a new registry: there is none at the base, so its own policy judges it"
 
@@ -45,8 +46,8 @@ def weight(finding: Finding) -> str:
 
 
 def by_weight(findings: Iterable[Finding]) -> list[Finding]:
-    """What refuses, what is pending, what warns, what passed; each in the order of the rules."""
-    return sorted(findings, key=lambda finding: ("refused", "pending", "warn", "passed").index(weight(finding)))
+    """What refuses, what is pending, what is waived, what warns, what passed; each in the order of the rules."""
+    return sorted(findings, key=lambda finding: WEIGHTS.index(weight(finding)))
 
 
 def by_verdict(judgements: Iterable[Judgement]) -> list[Judgement]:

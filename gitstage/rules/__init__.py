@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gitstage.rules import (
+    approvals,
     evidence,
+    governance,
     held,
     keep,
     known_path,
@@ -13,8 +15,10 @@ from gitstage.rules import (
     manifest_valid,
     metrics,
     nothing_removed,
+    owner,
     policy_alone,
     rules,
+    signed_commits,
     slot_matches_version,
     soak,
     stage_order,
@@ -88,10 +92,33 @@ ALL: tuple[Rule, ...] = (
         slot=policy_alone.slot,
     ),
     Rule(id="keep", summary="what is being tested is not pushed out too soon", slot=keep.slot),
+    Rule(
+        id="governance",
+        summary="the policy and what it protects change with approvals",
+        policy=governance.policy,
+    ),
+    Rule(
+        id="owner",
+        summary="an owner empties a gated slot, releases a hold and changes the owners",
+        policy=owner.policy,
+        records=owner.records,
+        slot=owner.slot,
+    ),
     Rule(id="soak", summary="a version stays in the stage before for a while", gate=soak.gate),
     Rule(id="metrics", summary="metrics lie within their bounds and near the incumbent's", gate=metrics.gate),
     Rule(id="evidence", summary="what was tested is written down and passed", gate=evidence.gate),
     Rule(id="rules", summary="what the policy asks in its own words: a finding's id is `rules/NAME`", gate=rules.gate),
+    Rule(
+        id="approvals",
+        summary="people who did not make a change approved it, and somebody who may stands for a rollback",
+        slot=approvals.slot,
+        gate=approvals.gate,
+    ),
+    Rule(
+        id="signed-commits",
+        summary="the commits that bring a change are signed by people of the policy",
+        gate=signed_commits.gate,
+    ),
     Rule(id="windows", summary="something takes effect only when people are there", gate=windows.gate),
 )
 

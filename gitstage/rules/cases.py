@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from gitstage.approvals import Binding, PolicyChange, Said
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, LINK, SUBMODULE, Change, Entry, Snapshot
 from gitstage.errors import CannotEvaluate
 from gitstage.findings import Verdict
-from gitstage.layout import MODELS, Layout, Place, Slot, archived_path
+from gitstage.layout import MODELS, Layout, Place, Slot, archived_path, evidence_folder
 from gitstage.ledger import Effect, Open, Past
 from gitstage.manifest import ModelVersion
 from gitstage.policy import Gate, Policy
+from gitstage.rules.voices import SILENT, Voices, statements_called
 from gitstage.values import dataclass, field
 
 LARGEST_DOCUMENT = 1_000_000
@@ -39,6 +42,7 @@ class Answer:
     hint: str | None = None
     advisory: bool = False
     name: str | None = None
+    people: tuple[str, ...] = ()
 
 
 Answers = Iterator[Answer]
@@ -62,7 +66,9 @@ class PolicyCase:
 
     `before` and `after` are the registry's trees, `old` and `new` the policies in them (None: there is none that can
     be read). `problem` says why `new` is None. `filled` names the slots of a stage in which a version is in effect.
-    `displaced` are models of which a version passed, whatever has become of their files since.
+    `displaced` are models of which a version passed, whatever has become of their files since. `about` gives the change
+    as an approval is bound to it (None: nothing that is guarded changes), and `unlike` says how the tree of a commit
+    that was reviewed differs from what is to be in effect.
     """
 
     before: Snapshot
@@ -74,6 +80,9 @@ class PolicyCase:
     now: datetime
     filled: Callable[[str], Iterable[Slot]] = field(default=lambda stage: (), compare=False)
     displaced: frozenset[str] = frozenset()
+    about: Callable[[], PolicyChange | None] = field(default=lambda: None, compare=False)
+    unlike: Callable[[Snapshot], str | None] = field(default=lambda tree: None, compare=False)
+    voices: Voices = SILENT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +102,7 @@ class RecordsCase:
     left: frozenset[str]
     now: datetime
     displaced: frozenset[str] = frozenset()
+    voices: Voices = SILENT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +136,7 @@ class SlotCase:
     now: datetime
     version_in: Callable[[Snapshot, str, str], ModelVersion | None] = field(compare=False)
     plugin: Callable[[str], Plugin] = field(default=no_plugin, compare=False)
+    voices: Voices = SILENT
 
     @property
     def effects(self) -> tuple[Effect, ...]:
@@ -141,6 +152,32 @@ class SlotCase:
         """The places the version may come from, and was in before this change."""
         return tuple(name for name in self.policy.stages[self.slot.stage].from_ if name in self.sources)
 
+    def about(self) -> Binding:
+        """The change, as what people sign is bound to it."""
+        incumbent = None if self.before_blob is None else _sha256(self.head, self.before_blob)
+        manifest = incumbent if self.after_blob is None or self.after is None else _sha256(self.head, self.after_blob)
+        return Binding(
+            registry=self.policy.id,
+            model=self.slot.model,
+            version=str(self.after or self.before),
+            manifest=str(manifest),
+            stage=self.slot.stage,
+            incumbent=incumbent,
+            change=len(self.effects),
+        )
+
+    def people_said(self, kind: str) -> Iterator[tuple[str, bytes, Said]]:
+        """What people said of the version that comes in, or leaves: the file's name, its bytes, and what it says.
+
+        A rollback does not wait for records that are open, and so what stands in this change counts too: a signature
+        needs no other witness.
+        """
+        folder = evidence_folder(self.slot.model, str(self.after or self.before))
+        registries = (self.passed,) if self.passed is self.head else (self.passed, self.head)
+        for name, data, said in statements_called(registries, folder, kind):
+            if isinstance(said, Said) and said.kind == kind:
+                yield name, data, said
+
     def incoming(self) -> ModelVersion | None:
         """The manifest of the version that comes in."""
         return None if self.after is None else self.version_in(self.passed, self.slot.model, self.after)
@@ -148,6 +185,10 @@ class SlotCase:
     def incumbent(self) -> ModelVersion | None:
         """The manifest of the version that is in effect."""
         return None if self.before is None else self.version_in(self.base, self.slot.model, self.before)
+
+
+def _sha256(registry: Snapshot, blob: str) -> str:
+    return hashlib.sha256(registry.read(blob)).hexdigest()
 
 
 GateRule = Callable[[SlotCase, Gate], Answers]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gitstage.durations import short
@@ -14,13 +15,18 @@ from gitstage.values import replace
 if TYPE_CHECKING:
     from gitstage.evidence import Statement
 
+MOST_REASONS = 3
+"""So many statements are named that do not count."""
+
 
 def gate(case: SlotCase, gate: Gate) -> Answers:
     """What was tested is written down, bound to the manifest's digest, where a reviewer and an auditor find it.
 
     Of one name the highest number decides; one dated in the future does not count, and one dated before another that
     is already there never outranks it. Anything but PASSED refuses; a kind of statement that says no result, as
-    `provenance`, has to be there. One that is missing or too old is pending.
+    `provenance`, has to be there. One that is missing or too old is pending. With `signed-by`, only statements that one
+    of those people signed are ranked, with a key that is valid at the judged moment; without it, all are, and whoever
+    reviews the pull request answers for them.
 
     Passes: `evidence/m/1.1.0/shadow-traffic/1.json` with `"result": "PASSED"`.
     Refused: `2.json` beside it with `"result": "FAILED"`.
@@ -31,13 +37,18 @@ def gate(case: SlotCase, gate: Gate) -> Answers:
 
 def _answer(case: SlotCase, rule: EvidenceRule) -> Answer:
     model, version = case.slot.model, str(case.after)
-    found = deciding_statement(case.passed, model, version, rule.name, now=case.now, kind=rule.type)
+    reasons: list[str] = []
+    counts = None if rule.signed_by is None else signed_by(case, rule.signed_by, reasons)
+    found = deciding_statement(case.passed, model, version, rule.name, now=case.now, kind=rule.type, counts=counts)
     how = "--result passed" if rule.type == "test-result" else "--file STATEMENT.json"
-    hint = f"gitstage attest {model}@{version} --type {rule.type} --name {rule.name} {how}"
+    sign = "" if rule.signed_by is None else " --sign KEY"
+    hint = f"gitstage attest {model}@{version} --type {rule.type} --name {rule.name} {how}{sign}"
     if found is None:
+        signed = "" if rule.signed_by is None else f" signed by {rule.signed_by}"
+        why = "".join(f"; {reason}" for reason in reasons[:MOST_REASONS])
         return Answer(
             verdict=Verdict.PENDING,
-            message=f"no {rule.type} called {rule.name}",
+            message=f"no {rule.type} called {rule.name}{signed}{why}",
             path=f"evidence/{model}/{version}/{rule.name}/",
             threshold=f"{rule.type} {rule.name}",
             hint=hint,
@@ -50,6 +61,21 @@ def _answer(case: SlotCase, rule: EvidenceRule) -> Answer:
     return _too_old(case, rule, path, statement, hint) or Answer(
         verdict=Verdict.PASSED, message=f"{rule.name} {says}", value=value, threshold=value, path=path
     )
+
+
+def signed_by(case: SlotCase, name: str, reasons: list[str]) -> Callable[[str, bytes], bool]:
+    """What asks whether somebody of a role signed a file; why nobody did is added to `reasons`."""
+    may = frozenset(case.policy.people_named(name, model=case.slot.model))
+
+    def counts(file: str, data: bytes) -> bool:
+        people, why = case.voices.signers_of(data)
+        if people and not people & may:
+            why = f"signed by {', '.join(sorted(people))}"
+        if why is not None:
+            reasons.append(f"{file}: {why}")
+        return bool(people & may)
+
+    return counts
 
 
 def _too_old(case: SlotCase, rule: EvidenceRule, path: str, statement: Statement, hint: str) -> Answer | None:

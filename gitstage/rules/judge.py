@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gitstage.findings import Finding, Judgement, Verdict
+from gitstage.errors import CannotVerify
+from gitstage.findings import SEVERITY, Debt, Finding, Judgement, Verdict
 from gitstage.layout import POLICY, Records, Slot, version_path
 from gitstage.ledger import Open
-from gitstage.rules import ALL, known_path
-from gitstage.rules.cases import Answer, PolicyCase, RecordsCase, SlotCase
+from gitstage.rules import ALL, approvals, known_path
+from gitstage.rules.cases import Answer, Answers, PolicyCase, RecordsCase, SlotCase
+from gitstage.rules.waivers import with_waivers
+from gitstage.values import replace
 
 
 def judge_policy(case: PolicyCase) -> Judgement:
     """What the facts say of a change of the policy."""
-    findings = [_finding(rule.id, answer) for rule in ALL if rule.policy is not None for answer in rule.policy(case)]
+    findings = [found for rule in ALL if rule.policy is not None for found in _findings(rule.id, rule.policy(case))]
     return Judgement(thing=str(POLICY), action="policy", findings=tuple(findings))
 
 
 def judge_records(case: RecordsCase) -> Judgement:
     """What the facts say of a change of a model's records."""
-    findings = [_finding(rule.id, answer) for rule in ALL if rule.records is not None for answer in rule.records(case)]
+    findings = [found for rule in ALL if rule.records is not None for found in _findings(rule.id, rule.records(case))]
     new = _new_versions(case)
     return Judgement(
         thing=str(Records(case.model)),
@@ -40,8 +43,18 @@ def _new_versions(case: RecordsCase) -> list[str]:
 def judge_slot(case: SlotCase) -> Judgement:
     """What the facts, the stage and its gates say of a change of a slot.
 
-    A rollback and an emptied slot wait for no gate.
+    A rollback and an emptied slot wait for no gate. A change that could be a rollback or a promotion passes if it
+    passes as either.
     """
+    judgement = _judged(case)
+    if case.action != "rollback" or judgement.verdict is Verdict.PASSED or not case.from_stages:
+        return judgement
+    promotion = _judged(replace(case, action="promote"))
+    return min(judgement, promotion, key=lambda found: SEVERITY.index(found.verdict))
+
+
+def _judged(case: SlotCase) -> Judgement:
+    findings, debts = with_waivers(case, list(_of_slot(case)))
     return Judgement(
         thing=str(case.slot),
         action=case.action,
@@ -50,25 +63,36 @@ def judge_slot(case: SlotCase) -> Judgement:
         source=_source(case),
         before=case.before,
         after=case.after,
-        findings=tuple(_of_slot(case)),
+        findings=findings,
         metrics=_metrics(case),
+        debts=(*debts, *_rolled_back_alone(case, findings)),
     )
+
+
+def _rolled_back_alone(case: SlotCase, findings: tuple[Finding, ...]) -> Iterator[Debt]:
+    """What a rollback under `settle` leaves to be countersigned."""
+    rule = case.policy.stages[case.slot.stage].rollback
+    if case.action == "rollback" and rule is not None and rule.settle is not None:
+        by = tuple(person for found in findings if found.rule == "approvals" for person in found.people)
+        if len(by) == 1:
+            yield Debt(kind="rollback", by=by, due=case.now + rule.settle)
 
 
 def _of_slot(case: SlotCase) -> Iterator[Finding]:
     if case.stays_empty:
         # What never held anything and is empty takes no effect: only its name is looked at.
-        for answer in known_path.slot(case):
-            yield _finding("known-path", answer)
+        yield from _findings("known-path", known_path.slot(case))
         return
     if case.records_open is not None and case.action != "rollback":
         yield from _of_open_records(case.slot.model, case.records_open)
     for rule in ALL:
         if rule.slot is not None:
-            for answer in rule.slot(case):
-                yield _finding(rule.id, answer)
+            yield from _findings(rule.id, rule.slot(case))
     if case.action == "promote" and case.after is not None:
         yield from _of_gates(case)
+    elif case.action == "rollback" and case.policy.stages[case.slot.stage].rollback is None:
+        for name, gate in case.policy.gates_for(case.slot.model, case.slot.stage):
+            yield from _findings("approvals", approvals.gate(case, gate), gate=name)
 
 
 def _of_open_records(model: str, waiting: Open) -> Iterator[Finding]:
@@ -91,11 +115,25 @@ def _of_gates(case: SlotCase) -> Iterator[Finding]:
     for name, gate in gates:
         for rule in ALL:
             if rule.gate is not None:
-                for answer in rule.gate(case, gate):
-                    yield _finding(rule.id, answer, gate=name)
+                yield from _findings(rule.id, rule.gate(case, gate), gate=name)
 
 
-def _finding(rule: str, answer: Answer, gate: str | None = None) -> Finding:
+def _findings(rule: str, answers: Answers, gate: str | None = None) -> Iterator[Finding]:
+    """What a rule says. One that cannot answer refuses."""
+    try:
+        for answer in answers:
+            yield _finding(rule, answer, gate)
+    except CannotVerify as error:
+        yield Finding(
+            rule=rule,
+            verdict=Verdict.REFUSED,
+            message=f"no signature can be verified: {error.message}",
+            gate=gate,
+            hint=error.hint,
+        )
+
+
+def _finding(rule: str, answer: Answer, gate: str | None) -> Finding:
     return Finding(
         rule=rule if answer.name is None else f"{rule}/{answer.name}",
         verdict=answer.verdict,
@@ -109,6 +147,7 @@ def _finding(rule: str, answer: Answer, gate: str | None = None) -> Finding:
         opens=answer.opens,
         hint=answer.hint,
         advisory=answer.advisory,
+        people=answer.people,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from gitstage.findings import Verdict
 from gitstage.layout import version_path
 from gitstage.policy import Gate, MetricRule, Tolerance
 from gitstage.rules.cases import Answer, Answers, SlotCase
+from gitstage.rules.evidence import signed_by
 from gitstage.rules.statements import deciding_statement
 
 
@@ -20,7 +21,8 @@ def gate(case: SlotCase, gate: Gate) -> Answers:
 
     `min` and `max` bound the value; `max-drop` and `max-rise` bound its difference from the version that is in the
     slot at the base, absolutely (`0.002`) or in percent of the incumbent's value (`2%`). With `evidence: NAME` the
-    value is the one that was measured in the statement of that name that decides, and not the registrant's.
+    value is the one that was measured in the statement of that name that decides, and not the registrant's; where a gate
+    of the stage asks for that evidence `signed-by` somebody, only theirs count here, too.
     Without an incumbent, or one without that metric, a comparison passes and says so; a metric that is missing from
     the version refuses.
 
@@ -37,11 +39,22 @@ def measured(case: SlotCase, rule: MetricRule, version: str, records: Snapshot) 
     if rule.evidence is None:
         manifest = case.version_in(records, model, version)
         return (None if manifest is None else manifest.metrics.get(rule.name)), version_path(model, version)
-    found = deciding_statement(records, model, version, rule.evidence, now=case.now)
+    found = deciding_statement(
+        records, model, version, rule.evidence, now=case.now, counts=_counts(case, rule.evidence)
+    )
     if found is None:
         return None, f"evidence/{model}/{version}/{rule.evidence}/"
     path, statement = found
     return statement.metrics.get(rule.name), path
+
+
+def _counts(case: SlotCase, name: str) -> Callable[[str, bytes], bool] | None:
+    """Whose statements of a name count: those that the stage's gates ask for, where one asks who signed them."""
+    for _, gate in case.policy.gates_for(case.slot.model, case.slot.stage):
+        for rule in gate.evidence:
+            if rule.name == name and rule.signed_by is not None:
+                return signed_by(case, rule.signed_by, [])
+    return None
 
 
 def _answers(case: SlotCase, rule: MetricRule) -> Answers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -26,11 +27,19 @@ def _read(registry: Snapshot, entry: Entry, digest: str, kind: str | None) -> St
 
 
 def deciding_statement(
-    registry: Snapshot, model: str, version: str, name: str, *, now: datetime, kind: str | None = None
+    registry: Snapshot,
+    model: str,
+    version: str,
+    name: str,
+    *,
+    now: datetime,
+    kind: str | None = None,
+    counts: Callable[[str, bytes], bool] | None = None,
 ) -> tuple[str, Statement] | None:
     """The statement called `name` that decides for a version at `now`, with its path; None where there is none.
 
-    `kind` is its predicate type, a URI or a short name (`test-result`); None takes any.
+    `kind` is its predicate type, a URI or a short name (`test-result`); None takes any. Where only some people's
+    statements are ranked, `counts` is asked for each file, by its name and its bytes.
     """
     from gitstage.evidence import deciding, predicate_type
 
@@ -45,7 +54,9 @@ def deciding_statement(
         if number == file or not NUMBER.match(number):
             continue
         statement = _read(registry, entry, digest, kind)
-        if kind is None or statement.predicate_type == predicate_type(kind):
+        if kind is not None and statement.predicate_type != predicate_type(kind):
+            continue
+        if counts is None or counts(file, registry.read(entry.oid)):
             numbered.append((int(number), statement))
     foreign = any(digest not in statement.subjects for _, statement in numbered)
     artifacts = _artifacts(data) if foreign else frozenset()
