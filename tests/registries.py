@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+from typing import Any
 
 from gitstage import plans
+from gitstage.approvals import PolicyChange, PolicySaid, Said, written
 from gitstage.canonical import DocumentError
 from gitstage.changes import (
     EXECUTABLE,
@@ -30,6 +32,7 @@ from gitstage.changes import (
 from gitstage.envelopes import Envelope, read_envelope, read_signature, write_envelope
 from gitstage.evidence import Result, test_result
 from gitstage.findings import Finding, Judgement
+from gitstage.forges import NOBODY_SAYS
 from gitstage.layout import (
     CONFIGURATION,
     POLICY,
@@ -38,19 +41,21 @@ from gitstage.layout import (
     Records,
     Slot,
     Thing,
+    evidence_folder,
     evidence_path,
     hold_path,
     slot_path,
     thing_named,
     version_path,
 )
-from gitstage.ledger import Effect, Folded, PolicyEffect, Registered, State
+from gitstage.ledger import Binding, Effect, Folded, PolicyEffect, Registered, State
 from gitstage.manifest import Artifact, EmptySlot, Hold, ModelVersion, canonical_bytes, read_hold, read_version
 from gitstage.merges import Merged, merged
 from gitstage.plans import Plan, Scene
 from gitstage.policy import Policy, read_policy
 from gitstage.rules.cases import PolicyCase, RecordsCase, SlotCase
-from gitstage.rules.fold import Step, World, continued, current_policy, fold, layout_of
+from gitstage.rules.fold import Step, World, continued, current_policy, digest_at, fold, layout_of
+from gitstage.rules.voices import CommitBy, Commits
 
 ID = "4f6c1c1e-8a39-4a0e-9d7e-2f1b7c0a5f11"
 MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -279,6 +284,29 @@ def believing(data: bytes) -> frozenset[str]:
     return frozenset(found.key for found in (envelope.signatures if envelope else ()) if found.key is not None)
 
 
+PEOPLE: Mapping[str, Mapping[str, object]] = {
+    "alice": {"keys": [public_key("alice"), public_key("alice-2")], "github": "Alice-Acme"},
+    "bob": {"keys": [public_key("bob")], "github": "bob-acme", "gitlab": "bob"},
+    "carol": {"keys": [public_key("carol")]},
+    "dave": {"keys": [public_key("dave")]},
+}
+ROLES: Mapping[str, list[str]] = {"risk": ["alice", "bob"], "compliance": ["bob", "carol"], "oncall": ["dave"]}
+OWNED: Mapping[str, object] = {"**": {"owners": ["risk"]}}
+
+
+def peopled(
+    gate: Mapping[str, object] | None = None, production: Mapping[str, object] | None = None, **top: object
+) -> bytes:
+    """A gitstage.yaml with people: alice and bob own everything, bob and carol are compliance, dave is on call.
+
+    Its production asks what `gate` says, if it says anything, and says besides what `production` says.
+    """
+    gates = {} if gate is None else {"gates": ["standard"]}
+    stages = {**STAGES, "production": {"from": ["staging"], **gates, **(production or {})}}
+    people = {"people": PEOPLE, "roles": ROLES, "models": OWNED, **top}
+    return policy_file(stages, None if gate is None else {"standard": gate}, **people)
+
+
 # Cases: what a rule is asked.
 
 
@@ -364,14 +392,15 @@ def records_case(
     model: str = "m",
     left: Iterable[str] = (),
     displaced: Iterable[str] = (),
+    policy: bytes | None = None,
 ) -> RecordsCase:
     """A change of a model's records: what was there, and what is put there or taken away (None)."""
     was, now = before_and_after(before, edits)
-    policy = read_policy(policy_file())
-    layout = layout_of(policy)
+    rules = read_policy(policy or policy_file())
+    layout = layout_of(rules)
     return RecordsCase(
         model=model,
-        policy=policy,
+        policy=rules,
         layout=layout,
         before=was,
         after=now,
@@ -512,6 +541,9 @@ class Story:
         self.last = Folded(state=self.state)
         self.known_policies: dict[str, Policy | DocumentError] = {}
         self.known_manifests: dict[str, ModelVersion | None] = {}
+        self.forge = NOBODY_SAYS
+        self.signers: dict[str, tuple[str, ...]] = {}
+        self.signed_by: Callable[[bytes], frozenset[str]] = believing
         if policy is not None:
             self.write(CONFIGURATION, policy)
             for stage in (*read_policy(policy).stages, "archived"):
@@ -554,6 +586,10 @@ class Story:
     def outside(self, path: str, content: Content) -> Story:
         """Writes a file of the repository that is not the registry's."""
         put(self.files, path, entry_of(self.shelf, content))
+        return self
+
+    def remove_outside(self, path: str) -> Story:
+        put(self.files, path, None)
         return self
 
     # what people do
@@ -614,6 +650,73 @@ class Story:
         data = statement(about, name, result, made or self.now, **metrics)
         return self.write(evidence_path(model, version, name, number), data)
 
+    def about(self, model: str, version: str, stage: str = "production") -> Binding:
+        """The change that puts a version into a slot, as what people sign is bound to it."""
+        effects = self.past.effects(Slot(model, stage))
+        before = effects[-1].after if effects else None
+
+        def digest(of: str) -> str:
+            return hashlib.sha256(self.read(version_path(model, of))).hexdigest()
+
+        return Binding(
+            registry=ID,
+            model=model,
+            version=version,
+            manifest=digest(version),
+            stage=stage,
+            incumbent=None if before is None else digest(before),
+            change=len(effects),
+        )
+
+    def say(self, kind: str, *by: str, about: Binding, **more: Any) -> Story:
+        """Somebody signs something about a change: an approval, a waiver, a rollback, a countersignature."""
+        said = Said(**{"kind": kind, "about": about, "made": self.now, **more})
+        return self.write_said(f"{kind}-{by[0] if by else 'nobody'}", said, *by)
+
+    def write_said(self, name: str, said: Said, *by: str) -> Story:
+        folder = f"{evidence_folder(said.about.model, said.about.version)}/{name}"
+        number = len(self.registry.listing(folder)) + 1
+        data = written(said)
+        return self.write(f"{folder}/{number}.json", signed_by(data, *by) if by else data)
+
+    def approve(self, model: str, version: str, *by: str, stage: str = "production", **more: Any) -> Story:
+        return self.say("approval", *by, about=self.about(model, version, stage), **more)
+
+    def waive(
+        self, model: str, version: str, rule: str, *by: str, stage: str = "production", hours: float = 8, **more: Any
+    ) -> Story:
+        fields: dict[str, Any] = {
+            "rule": rule,
+            "reason": "it burns",
+            "expires": self.now + timedelta(hours=hours),
+            **more,
+        }
+        return self.say("waiver", *by, about=self.about(model, version, stage), **fields)
+
+    def approve_policy(self, *by: str, change: Mapping[str, Any] | None = None, **more: Any) -> Story:
+        """Somebody approves gitstage.yaml, and what is in the paths that it protects, as they are edited here.
+
+        With `change`, they approve something else.
+        """
+        policy = self.in_effect
+        assert policy is not None
+        assert self.state.judged is not None
+        passed = self.trees[str(self.state.passed_commit(POLICY))]
+        changed = [change.path for change in changes_between(passed, self.tree) if policy.is_protected(change.path)]
+        digest = hashlib.sha256(self.read(CONFIGURATION)).hexdigest()
+        about = PolicyChange(
+            registry=ID,
+            policy=digest,
+            base=policy.digest,
+            number=self.state.policy_number,
+            files={path: digest_at(self.tree, path) for path in changed},
+        )
+        about = replace(about, **(change or {}))
+        data = written(PolicySaid(**{"about": about, "made": self.now, **more}))
+        folder = f"evidence/policy/{digest}/approval-{by[0] if by else 'nobody'}"
+        number = len(self.registry.listing(folder)) + 1
+        return self.write(f"{folder}/{number}.json", signed_by(data, *by) if by else data)
+
     def withdraw(self, *names: str) -> Story:
         """Puts back what is open: a slot `production/m`, `records/m`, or `policy`."""
         for name in names:
@@ -650,12 +753,26 @@ class Story:
         self.now += length or timedelta(**more)
         return self
 
-    def commit(self) -> str:
-        """A commit on the trunk: its id."""
+    def commit(self, *by: str) -> str:
+        """A commit on the trunk, which these people sign: its id."""
         commit = hashlib.sha1(f"{len(self.trees)} {self.line[-1:]}".encode()).hexdigest()
         self.trees[commit] = self.tree
         self.line.append(commit)
+        self.signers[commit] = by
         return commit
+
+    def commit_signers(self, base: str | None, commit: str) -> Commits:
+        """The commits after `base` (or the one before) up to another, with the keys of who signed them."""
+        if commit not in self.line:
+            return None
+        last = self.line.index(commit)
+        first = last if base is None else self.line.index(base) + 1
+        return tuple(self._commit_by(at) for at in range(first, last + 1))
+
+    def _commit_by(self, at: int) -> CommitBy:
+        before: Snapshot = self.trees[self.line[at - 1]] if at else Nothing()
+        paths = frozenset(change.path for change in changes_between(before, self.trees[self.line[at]]))
+        return CommitBy(frozenset(public_key(owner) for owner in self.signers.get(self.line[at], ())), paths)
 
     def tag(self, *, at: str | None = None, up_to: int | None = None) -> Folded:
         """One run of `tag`: judges what has landed, and remembers what took effect."""
@@ -673,9 +790,9 @@ class Story:
         begin = 0 if self.state.judged is None else self.line.index(self.state.judged) + 1
         return [Step(commit, self.trees[commit]) for commit in self.line[begin:up_to]]
 
-    def land(self) -> Folded:
-        """A commit, and a run of `tag` on it."""
-        self.commit()
+    def land(self, *by: str) -> Folded:
+        """A commit, which these people sign, and a run of `tag` on it."""
+        self.commit(*by)
         return self.tag()
 
     def world(self) -> World:
@@ -688,6 +805,9 @@ class Story:
             now=self.now,
             policies=self.known_policies,
             manifests=self.known_manifests,
+            signed_by=self.signed_by,
+            forge=self.forge,
+            commit_signers=self.commit_signers,
         )
 
     def fork(self) -> Story:
@@ -696,6 +816,7 @@ class Story:
         branch.files = dict(self.files)
         branch.trees, branch.line = self.trees, list(self.line)
         branch.state, branch.past = self.state, self.past
+        branch.signers, branch.forge, branch.signed_by = self.signers, self.forge, self.signed_by
         branch.known_policies, branch.known_manifests = self.known_policies, self.known_manifests
         return branch
 

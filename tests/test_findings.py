@@ -25,6 +25,8 @@ def judgement(*findings: Finding) -> Judgement:
         ([PASSED], PASSED),
         ([PASSED, PENDING], PENDING),
         ([PENDING, REFUSED, PASSED], REFUSED),
+        ([PASSED, Verdict.WAIVED], PASSED),
+        ([Verdict.WAIVED, PENDING], PENDING),
     ],
 )
 def test_refused_comes_before_pending_before_passed(verdicts: list[Verdict], verdict: Verdict) -> None:
@@ -49,4 +51,4 @@ def test_a_finding_is_bound_to_other_fields_and_stays_as_it_was() -> None:
 
 def test_exit_codes_are_those_of_the_manual() -> None:
     assert EXIT_CODES == {PASSED: 0, REFUSED: 1, PENDING: 4}
-    assert [str(verdict) for verdict in Verdict] == ["passed", "refused", "pending"]
+    assert [str(verdict) for verdict in Verdict] == ["passed", "refused", "pending", "waived"]

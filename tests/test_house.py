@@ -25,6 +25,9 @@ UNMIRRORED: Mapping[str, str] = {}
 
 # Modules of gitstage/rules/ that are no rules, and what they are.
 NOT_RULES: Mapping[str, str] = {
+    "debts": "what nobody has countersigned yet",
+    "voices": "who made a change, and who said what of it",
+    "waivers": "turns what a gate refuses into waived",
     "cases": "what a rule is asked about, and what it answers",
     "fold": "the fold over the trunk's commits",
     "judge": "asks every rule of the table",

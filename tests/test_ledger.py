@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from gitstage import ledger
 from gitstage.errors import GitstageError
-from gitstage.findings import Finding, Judgement, Verdict
+from gitstage.findings import Debt, Finding, Judgement, Verdict
 from gitstage.layout import POLICY, Records, Slot
-from gitstage.ledger import Effect, Folded, Open, PolicyEffect, Registered, State
+from gitstage.ledger import Binding, Effect, Folded, Open, Owed, PolicyEffect, Registered, State, Stood
 from tests.registries import ID, MONDAY, effect
 
 SLOT = Slot("risk/m", "production")
@@ -31,6 +31,17 @@ FULL = Finding(
     advisory=True,
 )
 BARE = Finding(rule="held", verdict=Verdict.REFUSED, message="it drifts")
+APPROVED = Finding(rule="approvals", verdict=Verdict.PASSED, message="approved", people=("carol", "bob"))
+WAIVED = Debt(
+    kind="waiver",
+    by=("alice",),
+    due=MONDAY + timedelta(days=3),
+    rule="soak",
+    gate="standard",
+    reason="it burns",
+    expires=MONDAY + timedelta(days=1),
+)
+ROLLED_BACK = Debt(kind="rollback", by=("dave",))
 EFFECT = Effect(
     slot=SLOT,
     number=3,
@@ -43,7 +54,8 @@ EFFECT = Effect(
     after_blob="b" * 40,
     source="staging",
     policy="f" * 64,
-    findings=(FULL, BARE),
+    findings=(FULL, BARE, APPROVED),
+    debts=(WAIVED, ROLLED_BACK),
 )
 
 
@@ -96,6 +108,19 @@ def test_a_promotions_tag_has_a_line_for_people_and_a_body_for_tools() -> None:
         "out": {"version": "1.0.0", "blob": "a" * 40},
         "source": "staging",
         "policy": "f" * 64,
+        "approvers": ["bob", "carol"],
+        "debts": [
+            {
+                "kind": "waiver",
+                "by": ["alice"],
+                "due": "2026-11-26T10:00:00Z",
+                "rule": "soak",
+                "gate": "standard",
+                "reason": "it burns",
+                "expires": "2026-11-24T10:00:00Z",
+            },
+            {"kind": "rollback", "by": ["dave"]},
+        ],
         "findings": [
             {
                 "rule": "soak",
@@ -111,13 +136,15 @@ def test_a_promotions_tag_has_a_line_for_people_and_a_body_for_tools() -> None:
                 "advisory": True,
             },
             {"rule": "held", "verdict": "refused", "message": "it drifts"},
+            {"rule": "approvals", "verdict": "passed", "message": "approved", "people": ["carol", "bob"]},
         ],
     }
+    assert EFFECT.approvers == ("bob", "carol")
 
 
 def test_a_versions_and_a_policys_tag_say_what_passed() -> None:
     version = Registered(model="risk/m", version="1.0.0", blob="b" * 40, commit="c" * 40, moment=MONDAY)
-    policy = PolicyEffect(number=2, blob="b" * 40, digest="f" * 64, commit="c" * 40, moment=MONDAY)
+    policy = PolicyEffect(number=2, blob="b" * 40, digest="f" * 64, commit="c" * 40, moment=MONDAY, approvers=("bob",))
     said = ledger.version_message(version, ID), ledger.policy_message(policy, ID)
     assert [message.partition("\n\n")[0] for message in said] == [
         "risk/m: register 1.0.0",
@@ -141,6 +168,7 @@ def test_a_versions_and_a_policys_tag_say_what_passed() -> None:
             "digest": "f" * 64,
             "commit": "c" * 40,
             "moment": "2026-11-23T10:00:00Z",
+            "approvers": ["bob"],
         },
     ]
 
@@ -255,6 +283,23 @@ STATE = State(
     clock=MONDAY,
     policy="e" * 40,
     policy_number=2,
+    policy_since=MONDAY,
+    owed=(
+        Owed(
+            about=Binding(
+                registry=ID,
+                model="risk/m",
+                version="1.1.0",
+                manifest="4" * 64,
+                stage="production",
+                incumbent=None,
+                change=0,
+            ),
+            number=3,
+            since=MONDAY,
+            debt=ROLLED_BACK,
+        ),
+    ),
     open={
         "production/risk/m": Open(
             thing=SLOT,
@@ -266,6 +311,8 @@ STATE = State(
             sources=frozenset({"staging", "registered"}),
             with_policy=True,
             after="1.1.0",
+            authors=frozenset({"bob", "alice"}),
+            stood={"production/risk/m.yaml": Stood(blob="b" * 40, landed="1" * 40, people=frozenset({"alice"}))},
         ),
         "records/risk/m": Open(
             thing=Records("risk/m"), landed="1" * 40, passed=None, since=MONDAY, verdict=Verdict.REFUSED, findings=()
@@ -292,6 +339,8 @@ def test_a_state_is_written_down_and_read_again() -> None:
         "sources": ["registered", "staging"],
         "with_policy": True,
         "after": "1.1.0",
+        "authors": ["alice", "bob"],
+        "stood": {"production/risk/m.yaml": {"blob": "b" * 40, "landed": "1" * 40, "people": ["alice"]}},
         "findings": [ledger.finding_document(FULL), ledger.finding_document(BARE)],
     }
     del document["open"]
@@ -300,8 +349,23 @@ def test_a_state_is_written_down_and_read_again() -> None:
         "registry": ID,
         "clock": "2026-11-23T10:00:00Z",
         "judged": "d" * 40,
-        "policy": {"commit": "e" * 40, "number": 2},
+        "policy": {"commit": "e" * 40, "number": 2, "since": "2026-11-23T10:00:00Z"},
+        "owed": [
+            {
+                "model": "risk/m",
+                "version": "1.1.0",
+                "manifest": "4" * 64,
+                "stage": "production",
+                "incumbent": None,
+                "change": 0,
+                "number": 3,
+                "since": "2026-11-23T10:00:00Z",
+                "kind": "rollback",
+                "by": ["dave"],
+            }
+        ],
     }
+    assert STATE.owed[0].name == "risk/m/production/3"
 
 
 def test_a_path_that_is_not_utf8_is_written_down_and_read_again() -> None:

@@ -152,6 +152,12 @@ class SlotCase:
         """The places the version may come from, and was in before this change."""
         return tuple(name for name in self.policy.stages[self.slot.stage].from_ if name in self.sources)
 
+    @property
+    def has_passed_before(self) -> bool:
+        """Whether what the slot declares was in effect here, and nothing was waived for it."""
+        blob = None if self.entry is None else self.entry.oid
+        return any(effect.after_blob == blob and not effect.is_waived for effect in self.effects)
+
     def about(self) -> Binding:
         """The change, as what people sign is bound to it."""
         incumbent = None if self.before_blob is None else _sha256(self.head, self.before_blob)

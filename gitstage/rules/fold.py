@@ -6,16 +6,20 @@ through what it is given, and neither git nor the clock.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
+from types import MappingProxyType
 
+from gitstage.approvals import PolicyChange
 from gitstage.canonical import DocumentError, Problem
-from gitstage.changes import FILE, Change, Entry, Nothing, Snapshot, below, blob_id, changes_between, files
+from gitstage.changes import FILE, Change, Entry, Nothing, Snapshot, below, blob_id, changes_between, files, joined
 from gitstage.emptyslot import empty_slot
 from gitstage.errors import GitstageError
 from gitstage.findings import Finding, Judgement, Verdict
+from gitstage.forges import NOBODY_SAYS, Forge
 from gitstage.layout import (
     CONFIGURATION,
     POLICY,
@@ -29,12 +33,28 @@ from gitstage.layout import (
     archived_path,
     version_path,
 )
-from gitstage.ledger import Effect, Folded, Open, Past, PolicyEffect, Registered, State, effects_by_slot
+from gitstage.ledger import (
+    Effect,
+    Folded,
+    Open,
+    Owed,
+    Past,
+    PolicyEffect,
+    Registered,
+    State,
+    Stood,
+    effects_by_slot,
+    people_in,
+)
 from gitstage.manifest import ModelVersion, read_version
 from gitstage.policy import Policy, read_policy
 from gitstage.rules.cases import Plugin, PolicyCase, RecordsCase, SlotCase, is_model, no_plugin, version_of_blob
+from gitstage.rules.debts import debts
 from gitstage.rules.judge import judge_policy, judge_records, judge_slot
+from gitstage.rules.voices import Commits, Voices, is_statement_of_people, nobody, unknown
 from gitstage.values import dataclass, field, replace
+
+NOBODY_STOOD: Mapping[str, Stood] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -43,7 +63,8 @@ class Step:
 
     `note` is what a reader should know about it (several commits judged as one step). Whoever knows it says what
     differs, in the whole repository, from the tree of the commit `base`, in the order of `changes_between`: where that
-    is the commit judged before, the trees are not compared.
+    is the commit judged before, the trees are not compared. `is_new` is False where an earlier run judged it already.
+    `begun` is the commit before it, where it is judged once more in the same run.
     """
 
     commit: str
@@ -51,11 +72,12 @@ class Step:
     note: str | None = None
     base: str | None = None
     changes: tuple[Change, ...] | None = None
+    is_new: bool = True
+    begun: str | None = None
 
-    @property
-    def again(self) -> Step:
+    def again(self, begun: str | None) -> Step:
         """The same commit, once more."""
-        return Step(self.commit, self.tree, base=self.commit, changes=())
+        return Step(self.commit, self.tree, base=self.commit, changes=(), is_new=self.is_new, begun=begun)
 
 
 @dataclass(frozen=True)
@@ -64,7 +86,10 @@ class World:
 
     `now` is the moment (UTC) of whoever judges. `blocked` says why the tags of a model cannot be made, if they cannot;
     `may_adopt` is False where a promotion is planned, which is not meant to be taken for an adoption. `plugin` gives a
-    rule in Python by its name, or raises CannotEvaluate.
+    rule in Python by its name, or raises CannotEvaluate. `signed_by` gives the public keys with a good signature on a file
+    of evidence (raises CannotVerify where that cannot be told), `commit_signers` the commits from one (None: its first
+    parent) to another with those on each of them, and `forge` what a forge or a server says of who made and approved
+    changes. They are asked only where a rule needs them.
     """
 
     trees: Callable[[str], Snapshot]
@@ -75,6 +100,9 @@ class World:
     blocked: Callable[[str], str | None] = lambda model: None
     may_adopt: bool = True
     plugin: Callable[[str], Plugin] = no_plugin
+    signed_by: Callable[[bytes], frozenset[str]] = nobody
+    forge: Forge = NOBODY_SAYS
+    commit_signers: Callable[[str | None, str], Commits] = unknown
     policies: dict[str, Policy | DocumentError] = field(default_factory=dict)
     manifests: dict[str, ModelVersion | None] = field(default_factory=dict)
 
@@ -159,7 +187,9 @@ def resumed(folded: Folded, steps: Iterable[Step], world: World) -> Folded:
     """What earlier runs came to, and one more run after them, which may be at a later moment."""
     state = folded.state
     world = _not_before(world, state.clock)
-    again = [Step(state.judged, world.trees(state.judged))] if state.judged is not None and state.open else []
+    again = (
+        [Step(state.judged, world.trees(state.judged), is_new=False)] if state.judged is not None and state.open else []
+    )
     return continued(replace(folded, state=replace(state, clock=world.now)), chain(again, steps), world)
 
 
@@ -169,9 +199,11 @@ def continued(folded: Folded, steps: Iterable[Step], world: World) -> Folded:
     fresh = effects_by_slot(folded.effects)
     state, later = folded.state, []
     for step in steps:
-        here, part = world.knowing(step), None
+        here, part, begun = world.knowing(step), None, state.judged
         while part is None or (part.state.open and _moved_on(part)):
-            part = _Stride(state, _PastWith(world.past, fresh), step if part is None else step.again, here).taken()
+            part = _Stride(
+                state, _PastWith(world.past, fresh), step if part is None else step.again(begun), here
+            ).taken()
             later.append(part)
             state = part.state
             for effect in part.effects:
@@ -264,6 +296,7 @@ class _Stride:
             touched = self._touched(layout_of(self.policy))
             self._judge_records({thing.model for thing in touched if isinstance(thing, Records)})
             self._judge_slots({thing for thing in touched if isinstance(thing, Slot)})
+            self._settle({thing.model for thing in touched if isinstance(thing, Records)})
         return Folded(
             state=replace(self.state, judged=self.step.commit),
             effects=tuple(self.effects),
@@ -276,6 +309,32 @@ class _Stride:
     def _touched(self, layout: Layout) -> set[Thing]:
         at_root = not self.world.folder
         return {layout.place(change.path).thing for change in self.changed if not at_root or layout.owns(change.path)}
+
+    @cached_property
+    def _changed_paths(self) -> frozenset[str]:
+        return frozenset(change.path for change in self.changed)
+
+    def _voices(self, thing: Thing, *, touched: bool) -> Voices:
+        """Whose word there is on a change of a thing."""
+        was = self.start.open.get(str(thing))
+        untouched = was is not None and not touched
+        return Voices(
+            policy=self.policy,
+            now=self.world.now,
+            folder=self.world.folder,
+            commit=self.step.commit,
+            base=self.step.begun or self.start.judged,
+            landed=was.landed if was is not None and untouched else self.step.commit,
+            changed=self._changed_paths,
+            is_new=self.step.is_new,
+            signed_by=self.world.signed_by,
+            forge=self.world.forge,
+            commit_signers=self.world.commit_signers,
+            tree_at=self.world.trees,
+            policy_since=self.state.policy_since,
+            authors_known=was.authors if was is not None and untouched else None,
+            stood=was.stood if was is not None else NOBODY_STOOD,
+        )
 
     # the policy
 
@@ -303,13 +362,27 @@ class _Stride:
         new = found if isinstance(found, Policy) else None
         waiting = self.start.open.get(str(POLICY))
         layouts = [layout_of(policy) for policy in (self.policy, new) if policy is not None]
-        touched = self.was_without or any(POLICY in self._touched(layout) for layout in layouts)
+        governed = self.policy is not None and bool(self.policy.governance)
+        touched = (
+            self.was_without
+            or any(POLICY in self._touched(layout) for layout in layouts)
+            or (governed and self.protected_changed)
+        )
         if not touched and waiting is None:
             return
+        if waiting is not None and not self.was_without and not self.protected_changed:
+            # Whoever only says something of a change that is open has not brought it.
+            touched = any(
+                layout.place(change.path).thing == POLICY and not is_statement_of_people(change.path)
+                for change in self.changed
+                for layout in layouts
+                if self.world.folder or layout.owns(change.path)
+            )
         layout = layouts[-1] if layouts else Layout(frozenset())
         passed = self.start.passed_commit(POLICY) if self.policy is not None else None
         before = self.world.registry(passed)
         changes = tuple(_of_thing(before, self.head, layout, POLICY, at_root=not self.world.folder))
+        guarded = _Guarded(self, passed)
         case = PolicyCase(
             before=before,
             after=self.head,
@@ -320,16 +393,19 @@ class _Stride:
             now=self.world.now,
             filled=self._filled,
             displaced=self.displaced,
+            about=guarded.about,
+            unlike=guarded.unlike,
+            voices=self._voices(POLICY, touched=touched),
         )
         judgement = judge_policy(case)
         if judgement.verdict is not Verdict.PASSED or new is None:
             self.judgements.append(judgement)
-            self._leave_open(POLICY, judgement, passed, touched=touched)
+            self._leave_open(POLICY, judgement, passed, case.voices, touched=touched)
             return
-        if changes:
+        if changes or judgement.findings:
             self.judgements.append(judgement)
         self.state = self.state.without(POLICY)
-        self._adopt_policy(new)
+        self._adopt_policy(new, people_in(judgement.findings, ("governance",)))
 
     def _filled(self, stage: str) -> list[Slot]:
         """The slots of a stage in which a version is in effect, whatever the trees declare."""
@@ -345,13 +421,13 @@ class _Stride:
         effects = self.past.effects(slot)
         return bool(effects) and effects[-1].after is not None
 
-    def _adopt_policy(self, new: Policy) -> None:
+    def _adopt_policy(self, new: Policy, approvers: tuple[str, ...]) -> None:
         entry = self.head.entry(CONFIGURATION)
         assert entry is not None
         old_entry = None if self.start.policy is None else self.world.registry(self.start.policy).entry(CONFIGURATION)
         if old_entry != entry:
             number = self.state.policy_number + 1
-            self.state = replace(self.state, policy=self.step.commit, policy_number=number)
+            self.state = replace(self.state, policy=self.step.commit, policy_number=number, policy_since=self.world.now)
             self.policies.append(
                 PolicyEffect(
                     number=number,
@@ -359,6 +435,7 @@ class _Stride:
                     digest=new.digest,
                     commit=self.step.commit,
                     moment=self.world.now,
+                    approvers=approvers,
                 )
             )
         self.policy = new
@@ -368,6 +445,7 @@ class _Stride:
         thing: Thing,
         judgement: Judgement,
         passed: str | None,
+        voices: Voices,
         *,
         touched: bool,
         sources: frozenset[str] = frozenset(),
@@ -383,10 +461,14 @@ class _Stride:
                 passed=passed,
                 since=was.since if was is not None and not touched else self.world.now,
                 verdict=judgement.verdict if judgement.verdict is not Verdict.PASSED else Verdict.REFUSED,
-                findings=tuple(found for found in judgement.findings if found.verdict is not Verdict.PASSED),
+                findings=tuple(
+                    found for found in judgement.findings if found.verdict not in (Verdict.PASSED, Verdict.WAIVED)
+                ),
                 sources=sources,
                 with_policy=with_policy,
                 after=after,
+                authors=voices.remembered(),
+                stood=voices.who_stood,
             )
         )
 
@@ -418,6 +500,7 @@ class _Stride:
             ),
             now=self.world.now,
             displaced=self.displaced,
+            voices=self._voices(thing, touched=touched),
         )
         judgement = judge_records(case)
         if changes or judgement.verdict is not Verdict.PASSED:
@@ -436,7 +519,7 @@ class _Stride:
                         )
                     )
         else:
-            self._leave_open(thing, judgement, passed, touched=touched)
+            self._leave_open(thing, judgement, passed, case.voices, touched=touched)
 
     def _of_records(
         self, thing: Records, layout: Layout, before: Snapshot, passed: str | None
@@ -484,6 +567,7 @@ class _Stride:
                 slot,
                 judgement,
                 self._base(slot, touched=touched),
+                case.voices,
                 touched=touched,
                 sources=case.sources,
                 with_policy=case.with_policy,
@@ -531,6 +615,7 @@ class _Stride:
             past=self.past,
             now=self.world.now,
             version_in=self.world.version_in,
+            voices=self._voices(slot, touched=touched),
             plugin=self.world.plugin,
         )
 
@@ -586,7 +671,7 @@ class _Stride:
         effect = Effect(
             slot=case.slot,
             number=self.past.taken(case.slot) + 1,
-            action=case.action,
+            action=judgement.action,
             commit=self.step.commit,
             moment=self.world.now,
             before=case.before,
@@ -596,10 +681,84 @@ class _Stride:
             source=judgement.source,
             policy=case.policy.digest,
             findings=judgement.findings,
+            debts=judgement.debts,
         )
+        self.state = self.state.without(case.slot)
+        if effect.debts:
+            about = case.about()
+            owed = (Owed(about=about, number=effect.number, since=effect.moment, debt=debt) for debt in effect.debts)
+            self.state = replace(self.state, owed=(*self.state.owed, *owed))
         self.fresh[effect.slot] = (effect,)
         self.effects.append(effect)
-        self.state = self.state.without(case.slot)
+
+    # debts
+
+    def _settle(self, touched: set[str]) -> None:
+        """What is countersigned is owed no more: looked at where a model's records change, or somebody's role."""
+        assert self.policy is not None
+        models = touched | {effect.slot.model for effect in self.effects}
+        open_: list[Owed] = []
+        for owed in self.state.owed:
+            model = owed.about.model
+            if model in models or self.policies:
+                registry = self.world.registry(self.state.passed_commit(Records(model)))
+                if self.state.records_open(model) is None:
+                    registry = self.head
+                voices = self._voices(Records(model), touched=True)
+                open_ += debts([owed], registry, voices, self.policy, self.world.now)
+            else:
+                open_.append(owed)
+        self.state = replace(self.state, owed=tuple(open_))
+
+
+class _Guarded:
+    """What a step changes of gitstage.yaml and of what it protects, since the policy last passed."""
+
+    def __init__(self, stride: _Stride, passed: str | None) -> None:
+        self.stride = stride
+        self.passed = passed
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """The protected paths that change, from the repository's root."""
+        policy, world = self.stride.policy_at_start, self.stride.world
+        if policy is None or self.passed is None or not policy.protected:
+            return ()
+        own = joined(world.folder, CONFIGURATION)
+        changes = changes_between(world.trees(self.passed), self.stride.step.tree)
+        return tuple(change.path for change in changes if change.path != own and policy.is_protected(change.path))
+
+    def about(self) -> PolicyChange | None:
+        """The change as an approval is bound to it; None where nothing that is guarded changes."""
+        old, head = self.stride.policy_at_start, self.stride.head
+        before = self.stride.world.registry(self.passed).entry(CONFIGURATION)
+        entry = head.entry(CONFIGURATION)
+        if old is None or entry is None or (before == entry and not self.paths):
+            return None
+        tree = self.stride.step.tree
+        return PolicyChange(
+            registry=old.id,
+            policy=str(digest_at(head, CONFIGURATION)),
+            base=old.digest,
+            number=self.stride.start.policy_number,
+            files={path: digest_at(tree, path) for path in self.paths},
+        )
+
+    def unlike(self, tree: Snapshot) -> str | None:
+        """How the tree of a commit that was reviewed differs from what is to be in effect; None where it does not."""
+        step, folder = self.stride.step.tree, self.stride.world.folder
+        paths = (joined(folder, CONFIGURATION), *self.paths)
+        return next((f"another {path}" for path in paths if tree.entry(path) != step.entry(path)), None)
+
+
+def digest_at(tree: Snapshot, path: str) -> str | None:
+    """The SHA-256 of what a path holds; None where there is nothing. What is no plain file says so in its digest."""
+    entry = tree.entry(path)
+    if entry is None:
+        return None
+    if entry.mode == FILE:
+        return hashlib.sha256(tree.read(entry.oid)).hexdigest()
+    return hashlib.sha256(f"{entry.mode:o} {entry.oid}".encode()).hexdigest()
 
 
 def _unless_blocked(judgement: Judgement, why: str | None) -> Judgement:

@@ -90,6 +90,9 @@ def _of_slot(case: SlotCase) -> Iterator[Finding]:
             yield from _findings(rule.id, rule.slot(case))
     if case.action == "promote" and case.after is not None:
         yield from _of_gates(case)
+    elif case.action == "rollback" and not case.has_passed_before:
+        # It was here by a waiver only: what was waived then is asked now.
+        yield from _of_gates(case)
     elif case.action == "rollback" and case.policy.stages[case.slot.stage].rollback is None:
         for name, gate in case.policy.gates_for(case.slot.model, case.slot.stage):
             yield from _findings("approvals", approvals.gate(case, gate), gate=name)

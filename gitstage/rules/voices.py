@@ -114,8 +114,8 @@ class Voices:
         """The commits that came with the one that landed."""
         key = f"commits {landed}"
         if key not in self.heard:
-            is_new = landed == self.commit and bool(self.changed)
-            self.heard[key] = self.commit_signers(self.base if is_new else None, landed)
+            base = self.base if landed == self.commit != self.base else None
+            self.heard[key] = self.commit_signers(base, landed)
         found: Commits = self.heard[key]
         return found
 

@@ -33,7 +33,8 @@ def test_a_change_that_passed() -> None:
       "after": null,
       "verdict": "passed",
       "metrics": {},
-      "findings": []
+      "findings": [],
+      "debts": []
     },
     {
       "thing": "production/fraud-detector",
@@ -70,7 +71,8 @@ def test_a_change_that_passed() -> None:
           "value": "0.953",
           "threshold": "min 0.9",
           "opens": null,
-          "hint": null
+          "hint": null,
+          "people": []
         },
         {
           "rule": "soak",
@@ -83,9 +85,11 @@ def test_a_change_that_passed() -> None:
           "value": "26h",
           "threshold": "24h",
           "opens": null,
-          "hint": null
+          "hint": null,
+          "people": []
         }
-      ]
+      ],
+      "debts": []
     },
     {
       "thing": "production/risk/churn",
@@ -97,7 +101,8 @@ def test_a_change_that_passed() -> None:
       "after": "1.9.0",
       "verdict": "passed",
       "metrics": {},
-      "findings": []
+      "findings": [],
+      "debts": []
     },
     {
       "thing": "staging/toy",
@@ -109,7 +114,8 @@ def test_a_change_that_passed() -> None:
       "after": null,
       "verdict": "passed",
       "metrics": {},
-      "findings": []
+      "findings": [],
+      "debts": []
     }
   ],
   "elsewhere": [],
@@ -140,7 +146,8 @@ def test_a_change_that_was_refused() -> None:
       "after": null,
       "verdict": "passed",
       "metrics": {},
-      "findings": []
+      "findings": [],
+      "debts": []
     },
     {
       "thing": "production/fraud-detector",
@@ -177,7 +184,8 @@ def test_a_change_that_was_refused() -> None:
           "value": "20h40m",
           "threshold": "24h",
           "opens": "2026-11-24T14:00:00Z",
-          "hint": null
+          "hint": null,
+          "people": []
         },
         {
           "rule": "metrics",
@@ -190,7 +198,8 @@ def test_a_change_that_was_refused() -> None:
           "value": "0.951 \\u2192 0.938",
           "threshold": "max-drop 0.002",
           "opens": null,
-          "hint": null
+          "hint": null,
+          "people": []
         },
         {
           "rule": "evidence",
@@ -203,7 +212,8 @@ def test_a_change_that_was_refused() -> None:
           "value": null,
           "threshold": "test-result shadow-traffic",
           "opens": null,
-          "hint": "gitstage attest fraud-detector@1.1.0 --type test-result --name shadow-traffic --result passed"
+          "hint": "gitstage attest fraud-detector@1.1.0 --type test-result --name shadow-traffic --result passed",
+          "people": []
         },
         {
           "rule": "metrics",
@@ -216,7 +226,8 @@ def test_a_change_that_was_refused() -> None:
           "value": null,
           "threshold": null,
           "opens": null,
-          "hint": "register a version that has it: --metric latency_p99_ms=VALUE"
+          "hint": "register a version that has it: --metric latency_p99_ms=VALUE",
+          "people": []
         },
         {
           "rule": "soak",
@@ -229,9 +240,11 @@ def test_a_change_that_was_refused() -> None:
           "value": "26h",
           "threshold": "24h",
           "opens": null,
-          "hint": null
+          "hint": null,
+          "people": []
         }
-      ]
+      ],
+      "debts": []
     },
     {
       "thing": "policy",
@@ -255,9 +268,11 @@ def test_a_change_that_was_refused() -> None:
           "value": null,
           "threshold": null,
           "opens": null,
-          "hint": "did you mean gates?"
+          "hint": "did you mean gates?",
+          "people": []
         }
-      ]
+      ],
+      "debts": []
     },
     {
       "thing": "production/toy",
@@ -281,9 +296,11 @@ def test_a_change_that_was_refused() -> None:
           "value": null,
           "threshold": null,
           "opens": null,
-          "hint": "gitstage withdraw toy@production"
+          "hint": "gitstage withdraw toy@production",
+          "people": []
         }
-      ]
+      ],
+      "debts": []
     }
   ],
   "elsewhere": [
@@ -343,7 +360,8 @@ def test_a_change_that_time_will_open() -> None:
           "value": "20h40m",
           "threshold": "24h",
           "opens": "2026-11-24T14:00:00Z",
-          "hint": null
+          "hint": null,
+          "people": []
         },
         {
           "rule": "metrics",
@@ -356,7 +374,8 @@ def test_a_change_that_time_will_open() -> None:
           "value": null,
           "threshold": null,
           "opens": null,
-          "hint": "register a version that has it: --metric latency_p99_ms=VALUE"
+          "hint": "register a version that has it: --metric latency_p99_ms=VALUE",
+          "people": []
         },
         {
           "rule": "metrics",
@@ -369,9 +388,11 @@ def test_a_change_that_time_will_open() -> None:
           "value": "0.953",
           "threshold": "min 0.9",
           "opens": null,
-          "hint": null
+          "hint": null,
+          "people": []
         }
-      ]
+      ],
+      "debts": []
     }
   ],
   "elsewhere": [],
@@ -427,7 +448,8 @@ def test_a_change_that_waits_for_a_person_too() -> None:
           "value": "20h40m",
           "threshold": "24h",
           "opens": "2026-11-24T14:00:00Z",
-          "hint": null
+          "hint": null,
+          "people": []
         },
         {
           "rule": "evidence",
@@ -440,9 +462,11 @@ def test_a_change_that_waits_for_a_person_too() -> None:
           "value": null,
           "threshold": "test-result shadow-traffic",
           "opens": null,
-          "hint": "gitstage attest fraud-detector@1.1.0 --type test-result --name shadow-traffic --result passed"
+          "hint": "gitstage attest fraud-detector@1.1.0 --type test-result --name shadow-traffic --result passed",
+          "people": []
         }
-      ]
+      ],
+      "debts": []
     }
   ],
   "elsewhere": [],
@@ -491,7 +515,8 @@ def test_a_new_registry_is_said() -> None:
       "after": null,
       "verdict": "passed",
       "metrics": {},
-      "findings": []
+      "findings": [],
+      "debts": []
     }
   ],
   "elsewhere": [],

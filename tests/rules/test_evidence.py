@@ -9,7 +9,19 @@ from gitstage.findings import Verdict
 from gitstage.policy import Gate, read_policy
 from gitstage.rules import evidence
 from gitstage.rules.cases import Answer
-from tests.registries import MONDAY, Content, gated, manifest, provenance, slot_case, statement
+from gitstage.rules.voices import Voices
+from tests.registries import (
+    MONDAY,
+    Content,
+    believing,
+    gated,
+    manifest,
+    peopled,
+    provenance,
+    signed_by,
+    slot_case,
+    statement,
+)
 
 TWO = manifest("m", "1.1.0")
 FOLDER = "evidence/m/1.1.0/shadow-traffic/"
@@ -165,3 +177,81 @@ def test_one_that_cannot_be_read_any_more_is_not_there() -> None:
     assert said(files, gate(type="provenance")) == [
         Answer(message="shadow-traffic says nothing", value="nothing", threshold="PASSED", path=f"{FOLDER}2.json")
     ]
+
+
+# Who signed it
+
+
+def signed(files: dict[str, Content], by: str = "compliance", **more: str) -> list[Answer]:
+    rule = {"type": "test-result", "name": "shadow-traffic", "signed-by": by, **more}
+    policy = peopled({"evidence": [rule]})
+    voices = Voices(policy=read_policy(policy), now=MONDAY, signed_by=believing)
+    edits: dict[str, Content | None] = {f"{FOLDER}{name}": content for name, content in files.items()}
+    case = slot_case(edits=edits, policy=policy, voices=voices)
+    return list(evidence.gate(case, case.policy.gates["standard"]))
+
+
+@pytest.mark.parametrize(
+    ("files", "verdict", "message"),
+    [
+        ({"1.json": signed_by(statement(TWO), "bob")}, Verdict.PASSED, "shadow-traffic says PASSED"),
+        ({"1.json": signed_by(statement(TWO), "alice", "bob")}, Verdict.PASSED, "shadow-traffic says PASSED"),
+        (
+            {"1.json": statement(TWO)},
+            Verdict.PENDING,
+            "no test-result called shadow-traffic signed by compliance; 1.json: not signed",
+        ),
+        (
+            {"1.json": signed_by(statement(TWO), "alice")},
+            Verdict.PENDING,
+            "no test-result called shadow-traffic signed by compliance; 1.json: signed by alice",
+        ),
+        (
+            {"1.json": signed_by(statement(TWO), "mallory")},
+            Verdict.PENDING,
+            (
+                "no test-result called shadow-traffic signed by compliance; "
+                "1.json: signed with a key that nobody in gitstage.yaml has"
+            ),
+        ),
+        (
+            {"1.json": signed_by(statement(TWO), "bob"), "2.json": signed_by(statement(TWO, result="FAILED"), "carol")},
+            Verdict.REFUSED,
+            "shadow-traffic says FAILED",
+        ),
+        (
+            {"1.json": signed_by(statement(TWO), "bob"), "2.json": statement(TWO, result="FAILED")},
+            Verdict.PASSED,
+            "shadow-traffic says PASSED",
+        ),
+        (
+            {"1.json": signed_by(statement(TWO, result="FAILED"), "bob"), "2.json": statement(TWO)},
+            Verdict.REFUSED,
+            "shadow-traffic says FAILED",
+        ),
+        (
+            {"1.json": signed_by(statement(manifest("m", "1.0.0")), "bob")},
+            Verdict.PENDING,
+            "no test-result called shadow-traffic signed by compliance",
+        ),
+    ],
+)
+def test_only_what_those_people_signed_is_ranked(files: dict[str, Content], verdict: Verdict, message: str) -> None:
+    (answer,) = signed(files)
+    assert (answer.verdict, answer.message) == (verdict, message)
+
+
+def test_owners_are_those_of_the_model() -> None:
+    (answer,) = signed({"1.json": signed_by(statement(TWO), "carol")}, by="owners")
+    assert answer == Answer(
+        verdict=Verdict.PENDING,
+        message="no test-result called shadow-traffic signed by owners; 1.json: signed by carol",
+        path=FOLDER,
+        threshold="test-result shadow-traffic",
+        hint=f"{HINT} --sign KEY",
+    )
+
+
+def test_of_many_that_do_not_count_some_are_named() -> None:
+    (answer,) = signed({f"{number}.json": statement(TWO, x=number) for number in range(1, 6)})
+    assert answer.message.count("not signed") == 3

@@ -69,7 +69,7 @@ def test_a_new_registry_takes_the_policy_at_its_head() -> None:
     ]
     assert (story.policies, story.state) == (
         effects,
-        State(judged=story.line[1], clock=MONDAY, policy=story.line[1], policy_number=1),
+        State(judged=story.line[1], clock=MONDAY, policy=story.line[1], policy_number=1, policy_since=MONDAY),
     )
 
 

@@ -13,6 +13,7 @@ from gitstage.rules.judge import judge_policy, judge_records, judge_slot, slot_o
 from tests.registries import (
     MONDAY,
     Content,
+    effect,
     gated,
     manifest,
     policy_case,
@@ -74,7 +75,9 @@ def test_only_a_promotion_has_to_pass_the_gates(action: str) -> None:
     policy = GATED + b'adopt-until: "2026-12-23"\n'
     files: dict[str, Content | None] = {"archived/m/1.0.0.yaml": manifest("m", "1.0.0")}
     sources = [] if action == "adopt" else ["staging"]
-    case = slot_case({}, files, policy=policy, action=action, incoming=incoming, sources=sources)
+    was = [effect(Slot("m", "production"), 2, "1.1.0"), effect(Slot("m", "production"), 3, "1.0.0")]
+    past = was if action == "rollback" else []
+    case = slot_case({}, files, policy=policy, action=action, incoming=incoming, sources=sources, past=past)
     judgement = judge_slot(case)
     assert (judgement.verdict, judgement.source) == (Verdict.PASSED, None)
     assert [found.rule for found in judgement.findings] == (["stage-order"] if action == "adopt" else [])

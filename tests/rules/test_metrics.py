@@ -9,7 +9,8 @@ from gitstage.findings import Verdict
 from gitstage.policy import Gate, read_policy
 from gitstage.rules import metrics
 from gitstage.rules.cases import Answer, SlotCase
-from tests.registries import MONDAY, Content, gated, manifest, slot_case, statement
+from gitstage.rules.voices import Voices
+from tests.registries import MONDAY, Content, believing, gated, manifest, peopled, signed_by, slot_case, statement
 
 PASSED, REFUSED, PENDING = Verdict.PASSED, Verdict.REFUSED, Verdict.PENDING
 
@@ -159,3 +160,22 @@ def test_what_a_change_says_of_the_incumbent_does_not_lower_the_bar() -> None:
 def test_an_incumbent_without_evidence_is_not_compared_with() -> None:
     (answer,) = metrics.gate(slot_case(attested("1.1.0", auc=0.5)), gate(max_drop=0.01, evidence="load-test"))
     assert answer.message == "auc 0.5: the incumbent 1.0.0 has no auc to compare with"
+
+
+def test_a_value_counts_only_where_the_evidence_of_that_name_is_signed_as_a_gate_asks() -> None:
+    rules = {
+        "metrics": [{"name": "p99", "max": 20, "evidence": "load-test"}],
+        "evidence": [
+            {"type": "test-result", "name": "other", "signed-by": "compliance"},
+            {"type": "test-result", "name": "load-test", "signed-by": "compliance"},
+        ],
+    }
+    policy = peopled(rules)
+    about = manifest("m", "1.1.0")
+    folder = "evidence/m/1.1.0/load-test/"
+    good, bad = statement(about, "load-test", p99=10.0), statement(about, "load-test", p99=30.0)
+    edits: dict[str, Content | None] = {f"{folder}1.json": signed_by(bad, "bob"), f"{folder}2.json": good}
+    voices = Voices(policy=read_policy(policy), now=MONDAY, signed_by=believing)
+    case = slot_case(edits=edits, policy=policy, voices=voices)
+    (answer,) = metrics.gate(case, case.policy.gates["standard"])
+    assert (answer.verdict, answer.message, answer.path) == (Verdict.REFUSED, "p99 30, max 20", f"{folder}1.json")

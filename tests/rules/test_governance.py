@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gitstage.changes import EXECUTABLE, Entry
+from gitstage.findings import Finding, Verdict
+from gitstage.forges import Forge, ForgeChange, Review
+from gitstage.rules import governance
+from gitstage.rules.fold import digest_at
+from tests.registries import Story, peopled, policy_case, tree
+
+ONE = [{"count": 1, "from": "compliance"}]
+GATE = {"metrics": [{"name": "auc", "min": 0.5}]}
+LOOSER = {"metrics": [{"name": "auc", "min": 0.1}]}
+FILES = {"protected": ["CODEOWNERS", ".github/**"], "governance": ONE}
+
+
+def story(**more: Any) -> Story:
+    it = Story(peopled(GATE, **{**FILES, **more}))
+    it.outside("CODEOWNERS", "* @alice\n").land()
+    return it.wait(hours=1)
+
+
+def looser(**more: Any) -> bytes:
+    return peopled(LOOSER, **{**FILES, **more})
+
+
+def said(it: Story) -> Finding:
+    (found,) = [found for found in it.said("policy") if found.rule == "governance"]
+    return found
+
+
+def opened() -> Story:
+    """A registry whose protected file was approved."""
+    it = story()
+    assert it.open == {"policy": ["pending", "governance"]}
+    it.outside("CODEOWNERS", "* @bob\n").approve_policy("bob").land("alice")
+    assert it.open == {}
+    return it
+
+
+# Approving
+
+
+def test_a_policy_takes_effect_when_somebody_else_has_approved_it() -> None:
+    it = Story(peopled(GATE, governance=ONE))
+    it.policy(looser(protected=[])).land("alice")
+    assert said(it) == Finding(
+        rule="governance",
+        verdict=Verdict.PENDING,
+        message="1 approval by compliance missing (bob or carol could)",
+        value="0 of 1",
+        threshold="1 from compliance",
+        hint="gitstage approve --policy --sign KEY",
+    )
+    it.approve_policy("carol").land()
+    assert it.open == {}
+    assert said(it) == Finding(
+        rule="governance",
+        verdict=Verdict.PASSED,
+        message="approved by carol (compliance)",
+        value="1 of 1",
+        threshold="1 from compliance",
+        people=("carol",),
+    )
+    assert [(found.number, found.approvers) for found in it.policies] == [(1, ()), (2, ("carol",))]
+
+
+def test_an_approval_may_land_first() -> None:
+    it = Story(peopled(GATE, governance=ONE))
+    before = dict(it.files)
+    it.policy(looser()).approve_policy("bob")
+    after = it.files
+    it.files = {**before, **{path: entry for path, entry in after.items() if "/evidence/" in path}}
+    it.land()
+    assert it.open == {}
+    it.files = after
+    it.land("alice")
+    assert (it.open, len(it.policies)) == ({}, 2)
+
+
+@pytest.mark.parametrize(
+    ("by", "message"),
+    [
+        ((), "1 approval by compliance missing (carol could); approval-nobody/1.json: not signed"),
+        (("bob",), "1 approval by compliance missing (carol could); bob made the change"),
+        (("alice",), "1 approval by compliance missing (carol could)"),
+        (
+            ("mallory",),
+            (
+                "1 approval by compliance missing (carol could); "
+                "approval-mallory/1.json: signed with a key that nobody in gitstage.yaml has"
+            ),
+        ),
+    ],
+)
+def test_not_everybody_approves_a_policy(by: tuple[str, ...], message: str) -> None:
+    it = Story(peopled(GATE, governance=ONE))
+    it.policy(looser()).approve_policy(*by).land("bob")
+    assert said(it).message == message
+
+
+def test_without_governance_nobody_is_asked() -> None:
+    it = Story(peopled(GATE, protected=["CODEOWNERS"]))
+    it.policy(looser()).outside("CODEOWNERS", "x").land()
+    assert (it.open, len(it.policies)) == ({}, 2)
+
+
+def test_where_nobody_can_tell_who_made_it_nobody_can_be_counted() -> None:
+    it = Story(peopled(GATE, governance=[*ONE, {"count": 1, "from": "risk"}]))
+    it.policy(looser()).approve_policy("bob").approve_policy("carol").land()
+    assert [found.message for found in it.said("policy")] == [
+        "1 approval by compliance missing: nobody can tell who made this change",
+        "1 approval by risk missing: nobody can tell who made this change",
+    ]
+
+
+def test_several_requirements_are_met_by_different_people() -> None:
+    it = Story(peopled(GATE, governance=[*ONE, {"count": 1, "from": "risk"}]))
+    it.policy(looser()).approve_policy("bob").land("dave")
+    assert [found.verdict for found in it.said("policy")] == [Verdict.PASSED, Verdict.PENDING]
+    it.approve_policy("alice").land()
+    assert it.open == {}
+
+
+# Binding
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"registry": "11111111-1111-1111-1111-111111111111"}, "is for another registry"),
+        ({"base": "1" * 64}, "was given before the policy changed"),
+        ({"number": 2}, "was given before the policy changed"),
+        ({"files": {"CODEOWNERS": "1" * 64}}, "is for another content"),
+    ],
+)
+def test_an_approval_of_another_change_does_not_count(change: dict[str, Any], why: str) -> None:
+    it = Story(peopled(GATE, governance=ONE))
+    it.policy(looser()).land("alice")
+    it.approve_policy("bob", change=change).land()
+    assert said(it).message == f"1 approval by compliance missing (bob or carol could); approval-bob/1.json {why}"
+
+
+def test_an_approval_does_not_bring_a_policy_back() -> None:
+    first, second = peopled(GATE, governance=ONE), looser()
+    it = Story(first)
+    for policy in (second, first):
+        it.policy(policy).approve_policy("bob").land("alice")
+    assert (it.open, len(it.policies)) == ({}, 3)
+    it.policy(second).land("alice")
+    assert said(it).message.endswith("; approval-bob/1.json was given before the policy changed")
+
+
+def test_a_policy_does_not_loosen_its_own_judge() -> None:
+    for weaker in (
+        peopled(GATE),
+        peopled(GATE, governance=[{"count": 1, "from": "oncall"}]),
+        peopled(GATE, governance=ONE, roles={"risk": ["alice", "bob"], "compliance": ["dave"], "oncall": ["dave"]}),
+    ):
+        it = Story(peopled(GATE, governance=ONE))
+        it.policy(weaker).approve_policy("dave").commit("alice")
+        it.policy(looser()).land("alice")
+        assert (it.open, len(it.policies)) == ({"policy": ["pending", "governance"]}, 1)
+
+
+def test_an_approval_of_a_slot_is_none_of_a_policy() -> None:
+    it = Story(peopled(GATE, governance=ONE))
+    it.register("m", "1.0.0", auc=0.9).approve("m", "1.0.0", "bob").land()
+    it.policy(looser()).land("alice")
+    policy = hashlib.sha256(it.read("gitstage.yaml")).hexdigest()
+    it.copy("evidence/m/1.0.0/approval-bob/1.json", f"evidence/policy/{policy}/approval-bob/1.json").land()
+    assert it.open == {"policy": ["refused", "manifest-valid", "governance"]}
+
+
+# Protected paths
+
+
+def test_protected_paths_are_approved_with_what_they_will_hold() -> None:
+    it = story()
+    assert said(it).message == "1 approval by compliance missing: nobody can tell who made this change"
+    it.outside("CODEOWNERS", "* @mallory\n").approve_policy("bob").outside("CODEOWNERS", "* @eve\n").land("alice")
+    assert said(it).message.endswith("; approval-bob/1.json is for another content")
+    it.approve_policy("carol").land("alice")
+    assert it.open == {}
+    assert len(it.policies) == 1
+
+
+def test_a_protected_path_that_is_put_back_needs_no_approval() -> None:
+    it = story()
+    it.remove_outside("CODEOWNERS").land("mallory")
+    assert it.open == {}
+
+
+def test_a_protected_path_is_removed_with_approval() -> None:
+    it = opened()
+    it.remove_outside("CODEOWNERS").land("alice")
+    assert it.open == {"policy": ["pending", "governance"]}
+    it.approve_policy("bob").land("alice")
+    assert it.open == {}
+
+
+def test_what_is_no_plain_file_has_another_digest() -> None:
+    plain = tree({"x": "echo\n"})
+    oid = plain.entry("x")
+    assert oid is not None
+    made = tree({"x": Entry(EXECUTABLE, oid.oid)}, plain.shelf)
+    assert digest_at(plain, "x") != digest_at(made, "x")
+    assert digest_at(plain, "y") is None
+
+
+def test_what_is_not_guarded_asks_nobody() -> None:
+    it = opened()
+    it.outside("README.md", "x").write("README.md", "y").land()
+    assert it.open == {}
+
+
+# Reviews
+
+
+def reviewed(it: Story, commit: str, account: str = "bob", **more: Any) -> Story:
+    review = Review(account=account, commit=commit, moment=more.pop("moment", it.now))
+    change = ForgeChange(
+        authors=frozenset({"alice"}), approvals=(review,), commits=frozenset({str(it.state.judged), it.line[-1]})
+    )
+    it.forge = Forge(kind="server", changes=(change,))
+    return it
+
+
+def test_a_review_of_the_same_content_is_an_approval() -> None:
+    it = Story(peopled(GATE, governance=ONE, protected=["CODEOWNERS"]))
+    it.wait(hours=1).policy(looser()).outside("CODEOWNERS", "x").commit()
+    reviewed(it, it.line[-1]).tag()
+    assert (it.open, it.policies[-1].approvers) == ({}, ("bob",))
+
+
+@pytest.mark.parametrize("what", ["gitstage.yaml", "CODEOWNERS"])
+def test_a_review_of_another_content_is_none(what: str) -> None:
+    it = Story(peopled(GATE, governance=ONE, protected=["CODEOWNERS"]))
+    it.wait(hours=1).policy(looser()).outside("CODEOWNERS", "x").commit()
+    seen = it.line[-1]
+    if what == "CODEOWNERS":
+        it.outside("CODEOWNERS", "y")
+    else:
+        it.policy(looser() + b"# more\n")
+    it.commit()
+    reviewed(it, seen).tag()
+    where = "registry/gitstage.yaml" if what == "gitstage.yaml" else what
+    assert said(it).message.endswith(f"; the review of bob is of another {where}")
+
+
+def test_a_review_under_another_policy_is_none() -> None:
+    it = Story(peopled(GATE, governance=ONE))
+    it.wait(hours=1).policy(looser()).commit()
+    reviewed(it, it.line[-1], moment=it.now - timedelta(hours=1)).tag()
+    assert said(it).message.endswith("; the review of bob was given under another policy")
+
+
+# What others see to
+
+
+def test_a_policy_that_is_gone_is_somebody_else_s_finding() -> None:
+    it = Story(peopled(GATE, governance=ONE))
+    it.remove("gitstage.yaml").land("alice")
+    assert it.open == {"policy": ["refused", "nothing-removed"]}
+
+
+def test_where_there_was_no_policy_nobody_is_asked() -> None:
+    case = policy_case({}, {"gitstage.yaml": looser()})
+    assert (list(governance.policy(case)), governance.is_met(case)) == ([], False)
+    old = policy_case({"gitstage.yaml": looser()}, {"README.md": "x"})
+    assert list(governance.policy(old)) == []
+    assert replace(old, about=lambda: None) == old
