@@ -19,24 +19,49 @@ from types import MappingProxyType
 from gitstage.canonical import HIDDEN, shown
 from gitstage.envelopes import envelope_in
 from gitstage.layout import (
+    APPROVAL,
     CONFIGURATION,
+    KINDS,
+    ROLLBACK,
+    SETTLE,
     SLUG,
+    WAIVER,
     evidence_path,
     model_problem,
     policy_evidence_path,
     stage_problem,
     version_problem,
 )
-from gitstage.ledger import Binding as Binding  # noqa: PLC0414 - it is half of what is said, and others take it from here
-from gitstage.ledger import moment_of, text_of
+from gitstage.ledger import Binding, moment_of, text_of
 from gitstage.strictjson import fail, json_object
+
+__all__ = [
+    "APPROVAL",
+    "KINDS",
+    "MAX_FILES",
+    "MAX_REASON",
+    "POLICY_APPROVAL",
+    "ROLLBACK",
+    "SETTLE",
+    "STATEMENT",
+    "TYPES",
+    "WAIVER",
+    "Binding",
+    "PolicyChange",
+    "PolicySaid",
+    "Said",
+    "policy_approval_path",
+    "policy_unfit",
+    "predicate_type",
+    "read_said",
+    "said_path",
+    "unfit",
+    "written",
+]
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 TYPES = "https://gitstage.dev/attestation"
 """What our predicate types begin with. They are names: nothing is fetched from there."""
-APPROVAL, WAIVER, ROLLBACK, SETTLE = "approval", "waiver", "rollback", "settle"
-KINDS = (APPROVAL, WAIVER, ROLLBACK, SETTLE)
-"""What may be said of one change of a slot; `settle` is the countersignature of a waiver or of a rollback."""
 POLICY_APPROVAL = "policy-approval"
 MAX_REASON = 1000
 MAX_FILES = 1000

@@ -70,10 +70,6 @@ class Forge:
         return frozenset(person for account in accounts if (person := self.person(account, policy)) is not None)
 
 
-NOBODY_SAYS = Forge()
-"""What is known where nobody asked a forge."""
-
-
 def pushed_by(account: str) -> Forge:
     """What a server says that knows who pushes: they made all that is being judged."""
     return Forge(kind=SERVER, changes=(ForgeChange(authors=frozenset({account})),))

@@ -12,6 +12,9 @@ CONFIGURATION = "gitstage.yaml"
 POLICY_TESTS = "gitstage.test.yaml"
 """What `gitstage policy test` runs. It belongs to the policy, and judges nothing."""
 MODELS, ARCHIVED, EVIDENCE, HOLDS, ARTIFACTS = "models", "archived", "evidence", "holds", "artifacts"
+APPROVAL, WAIVER, ROLLBACK, SETTLE = "approval", "waiver", "rollback", "settle"
+KINDS = (APPROVAL, WAIVER, ROLLBACK, SETTLE)
+"""What people say of one change of a slot; it lies in folders of evidence that begin with it: `approval-PERSON`."""
 POLICY_EVIDENCE = "policy"
 """The folder of `evidence/` that is the policy's; no model is called like it."""
 RECORD_FOLDERS = (MODELS, ARCHIVED, EVIDENCE, HOLDS, ARTIFACTS)

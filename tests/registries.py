@@ -32,7 +32,7 @@ from gitstage.changes import (
 from gitstage.envelopes import Envelope, read_envelope, read_signature, write_envelope
 from gitstage.evidence import Result, test_result
 from gitstage.findings import Finding, Judgement
-from gitstage.forges import NOBODY_SAYS
+from gitstage.forges import Forge
 from gitstage.layout import (
     CONFIGURATION,
     POLICY,
@@ -541,7 +541,7 @@ class Story:
         self.last = Folded(state=self.state)
         self.known_policies: dict[str, Policy | DocumentError] = {}
         self.known_manifests: dict[str, ModelVersion | None] = {}
-        self.forge = NOBODY_SAYS
+        self.forge: Forge | None = None
         self.signers: dict[str, tuple[str, ...]] = {}
         self.signed_by: Callable[[bytes], frozenset[str]] = believing
         if policy is not None:

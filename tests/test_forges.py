@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gitstage.canonical import DocumentError
-from gitstage.forges import NOBODY_SAYS, Forge, ForgeChange, Review, pushed_by, read_forge
+from gitstage.forges import Forge, ForgeChange, Review, pushed_by, read_forge
 from gitstage.policy import read_policy
 from tests.registries import MONDAY, peopled
 
@@ -114,4 +114,4 @@ def test_a_server_knows_who_pushes() -> None:
     said = pushed_by("carol").said_of(ONE, judged_now=True)
     assert said == JUDGED
     assert pushed_by("carol").said_of(ONE, judged_now=False) is None
-    assert NOBODY_SAYS.said_of(ONE, judged_now=True) is None
+    assert Forge().said_of(ONE, judged_now=True) is None

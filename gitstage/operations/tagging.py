@@ -110,8 +110,10 @@ def _gist(state: State) -> object:
         state.policy,
         state.policy_number,
         {
-            name: (item.landed, item.passed, item.verdict, item.sources, item.with_policy, _words(item.findings))
-            + (item.authors, {path: stood.people for path, stood in item.stood.items()})
+            name: (
+                *(item.landed, item.passed, item.verdict, item.sources, item.with_policy, _words(item.findings)),
+                *(item.authors, {path: stood.people for path, stood in item.stood.items()}),
+            )
             for name, item in state.open.items()
         },
         state.owed,

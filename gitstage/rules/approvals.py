@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gitstage.approvals import APPROVAL, ROLLBACK, unfit
 from gitstage.changes import Snapshot, below
 from gitstage.findings import Verdict
+from gitstage.layout import APPROVAL, ROLLBACK
 from gitstage.people import matched
 from gitstage.policy import Gate, Requirement
 from gitstage.rules.cases import Answer, Answers, SlotCase
@@ -115,6 +115,8 @@ def _unlike(case: SlotCase, tree: Snapshot) -> str | None:
 
 def spoke(case: SlotCase, kind: str) -> tuple[frozenset[str], tuple[str, ...]]:
     """The people who signed a statement of a kind that fits this change, and why other statements do not count."""
+    from gitstage.approvals import unfit
+
     people: set[str] = set()
     reasons = []
     about = None

@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gitstage.approvals import Binding, PolicyChange, Said
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, LINK, SUBMODULE, Change, Entry, Snapshot
 from gitstage.errors import CannotEvaluate
 from gitstage.findings import Verdict
 from gitstage.layout import MODELS, Layout, Place, Slot, archived_path, evidence_folder
-from gitstage.ledger import Effect, Open, Past
+from gitstage.ledger import Binding, Effect, Open, Past
 from gitstage.manifest import ModelVersion
 from gitstage.policy import Gate, Policy
 from gitstage.rules.voices import SILENT, Voices, statements_called
 from gitstage.values import dataclass, field
+
+if TYPE_CHECKING:
+    from gitstage.approvals import PolicyChange, Said
 
 LARGEST_DOCUMENT = 1_000_000
 """Bytes; no manifest or statement is larger."""
@@ -178,6 +180,8 @@ class SlotCase:
         A rollback does not wait for records that are open, and so what stands in this change counts too: a signature
         needs no other witness.
         """
+        from gitstage.approvals import Said
+
         folder = evidence_folder(self.slot.model, str(self.after or self.before))
         registries = (self.passed,) if self.passed is self.head else (self.passed, self.head)
         for name, data, said in statements_called(registries, folder, kind):

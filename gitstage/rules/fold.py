@@ -12,14 +12,13 @@ from datetime import datetime
 from functools import cached_property
 from itertools import chain
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from gitstage.approvals import PolicyChange
 from gitstage.canonical import DocumentError, Problem
 from gitstage.changes import FILE, Change, Entry, Nothing, Snapshot, below, blob_id, changes_between, files, joined
 from gitstage.emptyslot import empty_slot
 from gitstage.errors import GitstageError
 from gitstage.findings import Finding, Judgement, Verdict
-from gitstage.forges import NOBODY_SAYS, Forge
 from gitstage.layout import (
     CONFIGURATION,
     POLICY,
@@ -49,10 +48,13 @@ from gitstage.ledger import (
 from gitstage.manifest import ModelVersion, read_version
 from gitstage.policy import Policy, read_policy
 from gitstage.rules.cases import Plugin, PolicyCase, RecordsCase, SlotCase, is_model, no_plugin, version_of_blob
-from gitstage.rules.debts import debts
 from gitstage.rules.judge import judge_policy, judge_records, judge_slot
 from gitstage.rules.voices import Commits, Voices, is_statement_of_people, nobody, unknown
 from gitstage.values import dataclass, field, replace
+
+if TYPE_CHECKING:
+    from gitstage.approvals import PolicyChange
+    from gitstage.forges import Forge
 
 NOBODY_STOOD: Mapping[str, Stood] = MappingProxyType({})
 
@@ -101,7 +103,7 @@ class World:
     may_adopt: bool = True
     plugin: Callable[[str], Plugin] = no_plugin
     signed_by: Callable[[bytes], frozenset[str]] = nobody
-    forge: Forge = NOBODY_SAYS
+    forge: Forge | None = None
     commit_signers: Callable[[str | None, str], Commits] = unknown
     policies: dict[str, Policy | DocumentError] = field(default_factory=dict)
     manifests: dict[str, ModelVersion | None] = field(default_factory=dict)
@@ -695,6 +697,10 @@ class _Stride:
 
     def _settle(self, touched: set[str]) -> None:
         """What is countersigned is owed no more: looked at where a model's records change, or somebody's role."""
+        if not self.state.owed:
+            return
+        from gitstage.rules.debts import debts
+
         assert self.policy is not None
         models = touched | {effect.slot.model for effect in self.effects}
         open_: list[Owed] = []
@@ -730,6 +736,8 @@ class _Guarded:
 
     def about(self) -> PolicyChange | None:
         """The change as an approval is bound to it; None where nothing that is guarded changes."""
+        from gitstage.approvals import PolicyChange
+
         old, head = self.stride.policy_at_start, self.stride.head
         before = self.stride.world.registry(self.passed).entry(CONFIGURATION)
         entry = head.entry(CONFIGURATION)

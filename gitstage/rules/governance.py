@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from gitstage.approvals import APPROVAL, PolicySaid, policy_unfit
 from gitstage.findings import Verdict
-from gitstage.layout import EVIDENCE, POLICY_EVIDENCE
+from gitstage.layout import APPROVAL, EVIDENCE, POLICY_EVIDENCE
 from gitstage.people import matched
 from gitstage.rules.approvals import NOBODY_KNOWS, asked_for, counted, missing
 from gitstage.rules.cases import Answer, Answers, PolicyCase
@@ -58,6 +57,8 @@ def _answers(case: PolicyCase) -> Answers:
 
 def _approvers(case: PolicyCase) -> tuple[frozenset[str], tuple[str, ...]]:
     """The people whose approvals count for a change of the policy, and why others do not."""
+    from gitstage.approvals import PolicySaid, policy_unfit
+
     about = case.about()
     assert about is not None
     people: set[str] = set()

@@ -10,7 +10,6 @@ from gitstage.layout import POLICY, Records, Slot, version_path
 from gitstage.ledger import Open
 from gitstage.rules import ALL, approvals, known_path
 from gitstage.rules.cases import Answer, Answers, PolicyCase, RecordsCase, SlotCase
-from gitstage.rules.waivers import with_waivers
 from gitstage.values import replace
 
 
@@ -54,7 +53,12 @@ def judge_slot(case: SlotCase) -> Judgement:
 
 
 def _judged(case: SlotCase) -> Judgement:
-    findings, debts = with_waivers(case, list(_of_slot(case)))
+    findings: tuple[Finding, ...] = tuple(_of_slot(case))
+    debts: tuple[Debt, ...] = ()
+    if case.policy.stages[case.slot.stage].waivers is not None:
+        from gitstage.rules.waivers import with_waivers
+
+        findings, debts = with_waivers(case, findings)
     return Judgement(
         thing=str(case.slot),
         action=case.action,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from gitstage.approvals import APPROVAL
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Entry, Snapshot, files
 from gitstage.findings import Verdict
-from gitstage.layout import CONFIGURATION, MODELS, Layout
+from gitstage.layout import APPROVAL, CONFIGURATION, MODELS, Layout
 from gitstage.manifest import Hold, read_hold
 from gitstage.policy import Policy
 from gitstage.rules.approvals import either, listed, spoke

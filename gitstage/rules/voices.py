@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitstage.approvals import KINDS, read_said
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Snapshot, below, joined
 from gitstage.errors import GitstageError
-from gitstage.forges import NOBODY_SAYS, Forge, ForgeChange, Review
-from gitstage.layout import EVIDENCE, NUMBER, POLICY_EVIDENCE, Layout
+from gitstage.layout import EVIDENCE, KINDS, NUMBER, POLICY_EVIDENCE, Layout
 from gitstage.ledger import Stood
 from gitstage.people import signers, why_nobody
 from gitstage.policy import Policy
 from gitstage.values import dataclass, field
+
+if TYPE_CHECKING:
+    from gitstage.forges import Forge, ForgeChange, Review
 
 LARGEST_STATEMENT = 1_000_000
 """Bytes."""
@@ -68,7 +69,7 @@ class Voices:
     changed: frozenset[str] = frozenset()
     is_new: bool = True
     signed_by: Callable[[bytes], frozenset[str]] = nobody
-    forge: Forge = NOBODY_SAYS
+    forge: Forge | None = None
     commit_signers: Callable[[str | None, str], Commits] = unknown
     tree_at: Callable[[str], Snapshot] | None = None
     policy_since: datetime | None = None
@@ -98,7 +99,7 @@ class Voices:
             return None
         change = self._forge_change(self.landed)
         if change is not None:
-            return self.forge.people(change.authors, self.policy)
+            return self.forge_people(change)
         if self.authors_known is not None:
             return self.authors_known
         commits = self.commits(self.landed)
@@ -108,7 +109,14 @@ class Voices:
         return frozenset[str]().union(*made) if made and all(made) else None
 
     def _forge_change(self, commit: str) -> ForgeChange | None:
-        return self.forge.said_of(commit, judged_now=self.is_new and commit == self.commit)
+        judged_now = self.is_new and commit == self.commit
+        return None if self.forge is None else self.forge.said_of(commit, judged_now=judged_now)
+
+    def forge_people(self, change: ForgeChange) -> frozenset[str]:
+        """The people who made a change, as the forge says."""
+        if self.forge is None or self.policy is None:
+            return frozenset()
+        return self.forge.people(change.authors, self.policy)
 
     def commits(self, landed: str) -> Commits:
         """The commits that came with the one that landed."""
@@ -153,8 +161,8 @@ class Voices:
         landed = self.commit if path in self.changed else was.landed if was is not None else self.landed
         found = frozenset[str]() if was is None else was.people & wanted
         change = self._forge_change(landed)
-        if change is not None and self.policy is not None:
-            found |= self.forge.people(change.authors, self.policy) & wanted
+        if change is not None:
+            found |= self.forge_people(change) & wanted
             approved, _ = self.approved_on_forge(landed, lambda tree: self._holds(tree, path, blob))
             found |= approved & wanted
         elif not found:
@@ -191,6 +199,7 @@ class Voices:
         change = self._forge_change(landed)
         people, reasons = set(), []
         for review in () if change is None else change.approvals:
+            assert self.forge is not None
             person = None if self.policy is None else self.forge.person(review.account, self.policy)
             if person is None:
                 reasons.append(f"{review.account} on {self.forge.kind} is nobody in gitstage.yaml")
@@ -260,6 +269,8 @@ def statements_called(registries: Iterable[Snapshot], folder: str, kind: str) ->
 
 
 def _said(data: bytes) -> Any:
+    from gitstage.approvals import read_said
+
     try:
         return read_said(data)
     except DocumentError:

@@ -32,7 +32,7 @@ class Waiver:
 
 def with_waivers(case: SlotCase, findings: Sequence[Finding]) -> tuple[tuple[Finding, ...], tuple[Debt, ...]]:
     """The findings, of which those that are waived say so, and what that leaves to be countersigned."""
-    if case.policy.stages[case.slot.stage].waivers is None or not any(map(_can_be_waived, findings)):
+    if not any(map(_can_be_waived, findings)):
         return tuple(findings), ()
     try:
         waivers = list(_waivers(case))
