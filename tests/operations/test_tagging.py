@@ -31,7 +31,12 @@ def test_a_run_is_a_commit_of_the_ledger_with_a_small_document(served: Story) ->
         "registry": registry.identity.id,
         "clock": "2026-03-01T16:00:00Z",
         "judged": served.git("rev-parse", "HEAD"),
-        "policy": {"commit": served.git("rev-list", "--max-parents=0", "HEAD"), "number": 1},
+        "policy": {
+            "commit": served.git("rev-list", "--max-parents=0", "HEAD"),
+            "number": 1,
+            "since": "2026-03-01T12:00:00Z",
+        },
+        "owed": [],
         "open": [],
     }
     subjects = served.git("log", "--format=%s", ledger(served)).splitlines()
