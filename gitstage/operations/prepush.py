@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from gitstage.errors import GitstageError
 from gitstage.findings import Report, Verdict
 from gitstage.git import NoSuchRevision, Repository
-from gitstage.operations.guarded import TAGS, Guarded, Objection, Update, watch
-from gitstage.operations.registries import Clock, Registry, utc_now
+from gitstage.operations.guarded import HEADS, TAGS, Guarded, Objection, Update, folders
+from gitstage.operations.registries import Clock, Registry, settled_identity, utc_now
 from gitstage.values import dataclass
 
+REMOTES = "refs/remotes/"
 ID = re.compile(r"[0-9a-f]{40}")
 
 
@@ -61,10 +62,15 @@ def run(
     relevant = [update for update in updates if not update.ref.startswith(TAGS) or update.old is not None]
     if not relevant:
         return Pushed()
-    found = watch(repo, relevant)
-    objections = list(found.objections)
+    found, unreadable = _registries(repo, relevant)
+    usual = _usual_trunks(repo, remote)
+    objections = [
+        Objection(ref=update.ref, rule="manifest-valid", message=unreadable[update.ref].message)
+        for update in relevant
+        if update.ref in unreadable and update.ref in usual
+    ]
     reports: list[Report] = []
-    for one in found.registries:
+    for one in found:
         registry = Registry(repo, one.folder, one.identity, clock or utc_now)
         if None not in (remote, registry.remote) and remote != registry.remote:
             continue
@@ -75,6 +81,41 @@ def run(
             if update.ref == one.trunk and not mine:
                 reports += judge.reports(update)
     return Pushed(objections=tuple(objections), reports=tuple(reports))
+
+
+def _registries(repo: Repository, updates: Sequence[Update]) -> tuple[list[Guarded], dict[str, GitstageError]]:
+    """The registries of what is there before and after a push, and of HEAD; and by branch what cannot be read."""
+    found: dict[str, Guarded] = {}
+    unreadable: dict[str, GitstageError] = {}
+    heads = [update for update in updates if update.ref.startswith(HEADS)]
+    tips = [(update.ref, tip) for update in heads for tip in (update.old, update.new) if tip is not None]
+    here = repo.head()
+    for branch, tip in [*tips, *([(str(here.branch), here.commit)] if here.commit is not None else [])]:
+        for folder in _folders_at(repo, tip):
+            if folder in found:
+                continue
+            try:
+                identity = settled_identity(repo, folder, [tip])
+            except GitstageError as error:
+                unreadable.setdefault(branch, error)
+                continue
+            is_new = not any(folder in _folders_at(repo, update.old) for update in heads if update.old is not None)
+            found[folder] = Guarded(folder=folder, identity=identity, is_new=is_new)
+    return list(found.values()), unreadable
+
+
+def _folders_at(repo: Repository, tip: str) -> list[str]:
+    try:
+        return list(folders(repo.tree(tip)))
+    except NoSuchRevision:  # what the remote has need not be here
+        return []
+
+
+def _usual_trunks(repo: Repository, remote: str | None) -> set[str]:
+    """What the trunk is called where no gitstage.yaml can be read that says it."""
+    name = f"{REMOTES}{remote or 'origin'}/"
+    told = repo.symbolic_refs(f"{name}HEAD").get(f"{name}HEAD", "")
+    return {f"{HEADS}main", f"{HEADS}master", *([HEADS + told.removeprefix(name)] if told else [])}
 
 
 class _Judge:

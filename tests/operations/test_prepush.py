@@ -6,7 +6,7 @@ import pytest
 
 from gitstage.errors import GitstageError
 from gitstage.findings import Verdict
-from gitstage.git import Repository
+from gitstage.git import Repository, ShallowRepository
 from gitstage.operations import prepush
 from gitstage.operations.guarded import Update
 from gitstage.operations.prepush import Pushed, updates_from
@@ -190,6 +190,47 @@ def test_a_registry_that_cannot_be_read_is_not_pushed(tmp_path: Path) -> None:
     ada.commit("broken")
     pushed = judged(ada, to_trunk(ada, old=None))
     assert (said(pushed), pushed.exit_code) == ({"refs/heads/main": ["manifest-valid"]}, 1)
+
+
+def test_a_registry_that_cannot_be_read_is_a_proposal_on_another_branch(tmp_path: Path) -> None:
+    team = Team(tmp_path)
+    git("init", "--quiet", "--bare", "--initial-branch=trunk", "remote.git", cwd=tmp_path)
+    ada = team.member("ada")
+    ada.git("switch", "--quiet", "--orphan", "trunk")
+    ada.write("train.py", "1")
+    ada.commit("code")
+    ada.git("push", "--quiet", "origin", "trunk")
+    ada.git("remote", "set-head", "origin", "trunk")
+    ada.write("gitstage.yaml", "x: [")
+    ada.commit("broken")
+    head = ada.git("rev-parse", "HEAD")
+    assert judged(ada, Update(ref="refs/heads/topic", old=None, new=head)) == Pushed()
+    assert said(judged(ada, Update(ref="refs/heads/trunk", old=None, new=head))) == {
+        "refs/heads/trunk": ["manifest-valid"]
+    }
+
+
+def test_a_registry_is_not_taken_away_with_its_policy(serving_team: tuple[Team, Story]) -> None:
+    _, ada = serving_team
+    ada.git("rm", "--quiet", "-r", ".")
+    ada.commit("away")
+    pushed = judged(ada, to_trunk(ada))
+    assert (pushed.exit_code, "nothing-removed" in said(pushed)["policy"]) == (1, True)
+
+
+def test_a_ledger_that_speaks_of_what_is_not_here_stops_no_proposal(serving_team: tuple[Team, Story]) -> None:
+    team, ada = serving_team
+    ref = next(ref for ref in ada.refs() if ref.startswith("refs/gitstage/"))
+    clone = team.folder / "shallow"
+    git("clone", "--quiet", "--depth=1", f"file://{team.remote}", str(clone), cwd=team.folder)
+    story = Story(clone, now=ada.now)
+    story.git("fetch", "--quiet", "--depth=1", "origin", f"{ref}:{ref}")
+    story.write("train.py", "1")
+    story.commit("code")
+    head = story.git("rev-parse", "HEAD")
+    assert judged(story, Update(ref="refs/heads/topic", old=None, new=head)) == Pushed()
+    with pytest.raises(ShallowRepository):
+        judged(story, to_trunk(story))
 
 
 def test_a_repository_without_a_registry_has_nothing_to_say(tmp_path: Path) -> None:
