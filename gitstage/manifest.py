@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -278,9 +279,17 @@ class Hold(_Document):
     reason: Text = Field(description="Why it is held, or was released.")
 
 
-Document = ModelVersion | EmptySlot | Hold
+class Redacted(_Document):
+    """A tombstone: what stands in the place of a manifest, a piece of evidence or an artifact that had to go."""
+
+    kind: Literal["Redacted"] = Field(default="Redacted", description="What this document is.")
+    sha256: Sha256 = Field(description="SHA-256 of the bytes that were there, 64 lower-case hexadecimal digits.")
+    reason: Text = Field(description="Why they had to go, without saying what they were.")
+
+
+Document = ModelVersion | EmptySlot | Hold | Redacted
 KINDS: Mapping[str, type[Document]] = MappingProxyType(
-    {"ModelVersion": ModelVersion, "EmptySlot": EmptySlot, "Hold": Hold}
+    {"ModelVersion": ModelVersion, "EmptySlot": EmptySlot, "Hold": Hold, "Redacted": Redacted}
 )
 
 
@@ -289,13 +298,37 @@ KINDS: Mapping[str, type[Document]] = MappingProxyType(
 
 def read_version(data: bytes) -> ModelVersion:
     """The version that a manifest in canonical form says. Raises DocumentError."""
+    gone = read_tombstone(data)
+    if gone is not None:
+        raise DocumentError([Problem(f"the version was redacted: {gone.reason}", 2)])
     return _version(data)
+
+
+_TOMBSTONE = b"apiVersion: gitstage/v1\nkind: Redacted\n"
 
 
 # Several rules ask for one manifest, one after the other.
 @lru_cache(maxsize=256)
 def _version(data: bytes) -> ModelVersion:
     return _read(data, ModelVersion)
+
+
+def read_tombstone(data: bytes) -> Redacted | None:
+    """The tombstone that a document in canonical form is; None where it is something else."""
+    if not data.startswith(_TOMBSTONE):
+        return None
+    try:
+        return _read(data, Redacted)
+    except DocumentError:
+        return None
+
+
+def tombstone(data: bytes, reason: str) -> bytes:
+    """The document that stands in the place of `data` from now on. Raises DocumentError where the reason is not fit."""
+    digest = hashlib.sha256(data).hexdigest()
+    written = canonical_bytes(validation.validated(Redacted, {"sha256": digest, "reason": reason}, b""))
+    _read(written, Redacted)
+    return written
 
 
 def read_hold(data: bytes) -> Hold:
@@ -368,7 +401,7 @@ def _keys(kind: type[Part]) -> tuple[tuple[str, str], ...]:
 
 
 def formatted(data: bytes) -> bytes:
-    """The canonical form of a ModelVersion, EmptySlot or Hold that need not be in it. Comments are lost.
+    """The canonical form of a manifest, a hold or another document that need not be in it. Comments are lost.
 
     Raises DocumentError, also for gitstage.yaml, which keeps the form and the comments that people gave it.
     """

@@ -263,7 +263,7 @@ def rollback(
             hint=f"gitstage log {slot.model}",
         )
     notes: list[str] = []
-    target = to or _earlier(effects, held, notes)
+    target = to or _earlier(scene, effects, held, notes)
     if target is None:
         raise NoSuchThing(
             f"{slot.stage} of {slot.model} has held nothing to go back to"
@@ -304,7 +304,9 @@ def rollback(
     return plan
 
 
-def _earlier(effects: tuple[Effect, ...], held: Mapping[str, str], notes: list[str]) -> str | None:
+def _earlier(
+    scene: Scene, effects: tuple[Effect, ...], held: Mapping[str, str], notes: list[str]
+) -> str | None:
     current = effects[-1].after
     seen: set[str] = set()
     for effect in reversed(effects[:-1]):
@@ -312,9 +314,12 @@ def _earlier(effects: tuple[Effect, ...], held: Mapping[str, str], notes: list[s
         if version is None or version == current or version in seen:
             continue
         seen.add(version)
-        if version not in held:
+        why = held.get(version)
+        if why is None and scene.passed_version_of(effect.slot.model, str(effect.after_blob)) is None:
+            why = "its manifest is not what it was"
+        if why is None:
             return version
-        notes.append(f"skipped {version}: {held[version]}")
+        notes.append(f"skipped {version}: {why}")
     return None
 
 
@@ -398,6 +403,8 @@ def withdraw_records(scene: Scene, model: str) -> Plan:
             for effect in effects:
                 if effect.before is not None and effect.before_blob is not None:
                     path = archived_path(model, effect.before)
+                    if passed.entry(path) is not None:  # as it was, or a tombstone in its place
+                        continue
                     edits[path] = Entry(FILE, effect.before_blob)
     return Plan(
         subject=f"{model}: withdraw what never passed",
@@ -462,6 +469,25 @@ def put_hold(model: str, version: str, hold: bytes, *, action: str, reason: str)
         steps=(Step(action=action, model=model, version=version),),
         reason=reason,
     ).with_file(hold_path(model, version), hold)
+
+
+def redact(scene: Scene, model: str, version: str, tombstones: Mapping[str, bytes], *, reason: str) -> Plan:
+    """A tombstone in the place of each path's file. Raises GitstageError while the version is in a stage."""
+    for stage in scene.stages:
+        slot = Slot(model, stage)
+        declared = scene.declared(slot)
+        if _replaced(scene, slot) == version or (declared is not None and declared[0] == version):
+            raise GitstageError(
+                f"{model}@{version} is in {stage}", hint=f"empty that slot: gitstage archive {model}@{stage} --reason …"
+            )
+    plan = Plan(
+        subject=f"{model}: redact {version}",
+        steps=(Step(action="redact", model=model, version=version),),
+        reason=reason,
+    )
+    for path, data in tombstones.items():
+        plan = plan.with_file(path, data)
+    return plan
 
 
 def attest(registry: Snapshot, model: str, version: str, name: str, statement: bytes) -> Plan:

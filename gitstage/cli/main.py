@@ -35,6 +35,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "withdraw": "Declare again what is in effect.",
         "hold": "Keep a version out of every stage.",
         "unhold": "Let a held version in again.",
+        "redact": "Put a tombstone in the place of what must not stay.",
         "adopt": "Take in a model that serves already.",
         "attest": "Write down what was tested.",
         "approve": "Approve a promotion or a change of the policy.",
