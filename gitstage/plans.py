@@ -304,9 +304,7 @@ def rollback(
     return plan
 
 
-def _earlier(
-    scene: Scene, effects: tuple[Effect, ...], held: Mapping[str, str], notes: list[str]
-) -> str | None:
+def _earlier(scene: Scene, effects: tuple[Effect, ...], held: Mapping[str, str], notes: list[str]) -> str | None:
     current = effects[-1].after
     seen: set[str] = set()
     for effect in reversed(effects[:-1]):

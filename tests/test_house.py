@@ -32,6 +32,7 @@ NOT_RULES: Mapping[str, str] = {
     "fold": "the fold over the trunk's commits",
     "judge": "asks every rule of the table",
     "rehearse": "the fold, over what a policy's tests give",
+    "tombstones": "what may stand where something had to go",
     "statements": "reads the statements that evidence and metrics look at",
 }
 

@@ -23,6 +23,7 @@ from gitstage.manifest import (
     Hold,
     LfsPointer,
     ModelVersion,
+    Redacted,
     Source,
     canonical_bytes,
     formatted,
@@ -31,6 +32,7 @@ from gitstage.manifest import (
     read_hold,
     read_lfs_pointer,
     read_slot,
+    read_tombstone,
     read_version,
 )
 
@@ -519,9 +521,9 @@ def test_the_form_of_every_kind_is_made() -> None:
         (
             "apiVersion: gitstage/v1\nkind: Holt\n",
             Problem(
-                "kind must be ModelVersion or EmptySlot or Hold, not 'Holt'; did you mean 'Hold'?",
+                "kind must be ModelVersion or EmptySlot or Hold or Redacted, not 'Holt'; did you mean 'Hold'?",
                 2,
-                "write: kind: ModelVersion or EmptySlot or Hold",
+                "write: kind: ModelVersion or EmptySlot or Hold or Redacted",
             ),
         ),
         (
@@ -678,10 +680,14 @@ MANUAL = (Path(__file__).parents[1] / "docs" / "reference" / "manifest.md").read
 
 def test_the_examples_of_the_manual_are_canonical() -> None:
     examples = [block.split("```")[0].encode() for block in MANUAL.split("```yaml\n")[1:]]
-    assert [type(read(data)) for read, data in zip((read_version, read_slot, read_hold), examples, strict=True)] == [
+    assert [
+        type(read(data))
+        for read, data in zip((read_version, read_slot, read_hold, read_tombstone), examples, strict=True)
+    ] == [
         ModelVersion,
         EmptySlot,
         Hold,
+        Redacted,
     ]
 
 
@@ -692,5 +698,5 @@ def test_the_manual_has_every_key() -> None:
         for key in schema[name]["properties"]:
             needed = "✓" if key in schema[name].get("required", []) else ""
             assert f"| `{prefix}{key}` | {needed} |".replace("|  |", "| |") in MANUAL
-    for key in schema["Hold"]["properties"]:
+    for key in {**schema["Hold"]["properties"], **schema["Redacted"]["properties"]}:
         assert f"| `{key}` | ✓ |" in MANUAL

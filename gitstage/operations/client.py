@@ -137,6 +137,20 @@ class Client:
 
         return hold.run(self._registry(), what, reason=reason, release=True, push=push)
 
+    def redact(
+        self,
+        what: str,
+        *,
+        reason: str,
+        evidence: Sequence[str] = (),
+        artifacts: Sequence[str] = (),
+        push: bool = False,
+    ) -> Outcome:
+        """Puts tombstones in the place of files of a version that sits in no stage."""
+        from gitstage.operations import redact
+
+        return redact.run(self._registry(), what, evidence=evidence, artifacts=artifacts, reason=reason, push=push)
+
     def attest(
         self,
         what: str,

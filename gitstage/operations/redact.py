@@ -60,7 +60,9 @@ def _tombstone(registry: Snapshot, path: str, reason: str) -> bytes:
 
     entry: Entry | None = registry.entry(path)
     if entry is None or entry.is_folder:
-        raise NoSuchThing(f"there is no file {path}", hint="--evidence NAME/NUMBER, --artifact PATH as the manifest says it")
+        raise NoSuchThing(
+            f"there is no file {path}", hint="--evidence NAME/NUMBER, --artifact PATH as the manifest says it"
+        )
     data = registry.read(entry.oid)
     # What is gone already stays as it is: typed twice is once.
     return data if read_tombstone(data) is not None else tombstone(data, reason)

@@ -198,11 +198,20 @@ def _versions(registry: Registry, snapshot: Snapshot, model: str) -> list[str]:
 
 
 def latest(registry: Registry, snapshot: Snapshot, model: str) -> str:
-    """The highest registered version that is no pre-release and not held."""
+    """The highest registered version that is no pre-release, not held and not redacted."""
     from gitstage.operations.naming import holds
 
     held = holds(snapshot, model)
     found = [name for name in _versions(registry, snapshot, model) if not is_prerelease(name) and name not in held]
+    found.sort(key=version_key)
+    while found and _is_redacted(snapshot, model, found[-1]):
+        found.pop()
     if not found:
         raise NoSuchThing(f"{model} has no version that is neither held nor a pre-release", hint=_near(snapshot, model))
-    return max(found, key=version_key)
+    return found[-1]
+
+
+def _is_redacted(snapshot: Snapshot, model: str, version: str) -> bool:
+    entry = snapshot.entry(version_path(model, version))
+    # Looked at without what reads a manifest: a lookup has to be quick.
+    return entry is not None and not entry.is_folder and b"\nkind: Redacted\n" in snapshot.read(entry.oid)[:100]

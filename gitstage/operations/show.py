@@ -56,6 +56,8 @@ def run(registry: Registry, text: str, *, at: str | None = None, declared: bool 
     problem, manifest = None, {}
     try:
         manifest = parse(resolved.manifest)
+        if manifest.get("kind") == "Redacted":
+            problem = f"redacted: {manifest.get('reason')}"
     except DocumentError as error:
         problem = str(error)
     return Shown(

@@ -91,8 +91,8 @@ class PolicyCase:
 class RecordsCase:
     """A change of all that carries one model's name besides its slots.
 
-    `left` are the versions that have left one of the model's slots. `displaced` are models of which a version passed,
-    whatever has become of their files since.
+    `left` are the versions that have left one of the model's slots, `in_stages` those that are in effect, with a stage
+    of each. `displaced` are models of which a version passed, whatever has become of their files since.
     """
 
     model: str
@@ -103,6 +103,7 @@ class RecordsCase:
     changes: tuple[tuple[Change, Place], ...]
     left: frozenset[str]
     now: datetime
+    in_stages: Mapping[str, str] = field(default_factory=dict)
     displaced: frozenset[str] = frozenset()
     voices: Voices = SILENT
 

@@ -501,6 +501,11 @@ class _Stride:
                 if effect.before is not None
             ),
             now=self.world.now,
+            in_stages={
+                effects[-1].after: stage
+                for stage in self.policy.stages
+                if (effects := self.past.effects(Slot(model, stage))) and effects[-1].after is not None
+            },
             displaced=self.displaced,
             voices=self._voices(thing, touched=touched),
         )

@@ -12,6 +12,7 @@ from gitstage.layout import ARTIFACTS, CONFIGURATION, Place, version_path
 from gitstage.manifest import Artifact, read_hold, read_lfs_pointer, read_version
 from gitstage.policy import Policy
 from gitstage.rules.cases import LARGEST_DOCUMENT, Answer, Answers, PolicyCase, RecordsCase
+from gitstage.rules.tombstones import put_up
 
 if TYPE_CHECKING:
     from gitstage.evidence import Statement
@@ -70,8 +71,9 @@ def records(case: RecordsCase) -> Answers:
     Passes: `models/fraud-detector/1.1.0.yaml` written by `gitstage register`.
     Refused: the same file with `version: 1.2.0` in it, or with a comment.
     """
+    gone = {change.path for change, _, _ in put_up(case)}
     for change, place in case.changes:
-        if change.after is None or change.after.mode != FILE:
+        if change.after is None or change.after.mode != FILE or change.path in gone:
             continue
         if place.kind == "version":
             yield from _version(case, change.path, change.after, place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gitstage.layout import version_path
 from gitstage.rules.cases import Answer, Answers, RecordsCase, SlotCase
+from gitstage.rules.tombstones import tombstone_in
 
 
 def records(case: RecordsCase) -> Answers:
@@ -33,3 +34,5 @@ def slot(case: SlotCase) -> Answers:
             hint=f"gitstage withdraw {case.slot.model}@{case.slot.stage}, then "
             f"gitstage promote {case.slot.model}@VERSION --to {case.slot.stage}",
         )
+    elif case.after is not None and case.incoming() is None and tombstone_in(case.head, case.entry) is not None:
+        yield Answer(message=f"{case.after} was redacted, and enters no stage", path=case.slot.path)

@@ -7,8 +7,10 @@ from contextlib import suppress
 
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Entry, Snapshot
+from gitstage.findings import Verdict
 from gitstage.layout import EVIDENCE, NUMBER, POLICY_EVIDENCE, evidence_folder
 from gitstage.rules.cases import LARGEST_DOCUMENT, Answer, Answers, PolicyCase, RecordsCase
+from gitstage.rules.tombstones import put_up, why_not
 
 IMMUTABLE = {
     "version": "a version",
@@ -34,10 +36,22 @@ def records(case: RecordsCase) -> Answers:
     A new piece of evidence has the next number of its name, and a payload that is not there yet: a PASSED statement
     cannot be put again behind the FAILED one that followed it, nor can it with another signature.
 
+    What must not stay may make way for a tombstone (`kind: Redacted`, with the digest of what was there), while the
+    version sits in no stage; `governance` says who has to approve that.
+
     Passes: `evidence/m/1.0.0/shadow-traffic/2.json` beside `1.json`.
     Refused: other bytes in `models/m/1.0.0.yaml`; `3.json` where there is no `2.json`.
     """
+    gone = {change.path: (change, place, found) for change, place, found in put_up(case)}
+    for change, place, found in gone.values():
+        why = why_not(case, change, place, found)
+        if why is not None:
+            yield Answer(message=why, path=change.path, hint=f"gitstage withdraw {case.model}")
+        elif case.policy.governance:
+            yield Answer(verdict=Verdict.PENDING, message="waits for the approvals of governance", path=change.path)
     for change, place in case.changes:
+        if change.path in gone:
+            continue
         if change.before is not None and change.after is not None and place.kind in IMMUTABLE:
             yield Answer(
                 message=f"{IMMUTABLE[place.kind]} never changes",
