@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from gitstage.canonical import DocumentError, parse
-from gitstage.layout import archived_path, evidence_folder
+from gitstage.changes import Snapshot
+from gitstage.layout import NUMBER, archived_path, evidence_folder
 from gitstage.ledger import Effect
 from gitstage.operations.naming import holds
 from gitstage.operations.registries import Registry
@@ -14,10 +15,16 @@ from gitstage.operations.resolve import Resolved
 from gitstage.operations.resolve import run as resolve
 from gitstage.values import dataclass
 
+if TYPE_CHECKING:
+    from gitstage.operations.weighing import Piece, Signer
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """One statement about a version: its path, what it says, and what was measured."""
+    """One statement about a version: its path, what it says, and what was measured.
+
+    `signers` have signed it; `counts` says whether it counts for anything now, and `why` for what or why not.
+    """
 
     path: str
     name: str
@@ -26,6 +33,9 @@ class Evidence:
     result: str | None
     made: str | None
     metrics: Mapping[str, float]
+    signers: tuple[Signer, ...] = ()
+    counts: bool = True
+    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,33 +83,45 @@ def run(registry: Registry, text: str, *, at: str | None = None, declared: bool 
 
 
 def _evidence(registry: Registry, model: str, version: str) -> list[Evidence]:
-    from gitstage.evidence import read_statement
-
     snapshot = registry.at(registry.tip or registry.head)
+    pieces = list(_pieces(snapshot, evidence_folder(model, version)))
+    if not pieces:
+        return []
+    from gitstage.operations.weighing import weighed
+
     found = []
-    folder = evidence_folder(model, version)
+    for item in weighed(registry, snapshot, model, version, pieces):
+        statement = item.statement
+        made = None if statement is None or statement.made is None else statement.made.isoformat()
+        found.append(
+            Evidence(
+                path=item.piece.path,
+                name=item.piece.name,
+                number=item.piece.number,
+                type="unreadable" if statement is None else statement.type,
+                result=None if statement is None else statement.result,
+                made=made,
+                metrics={} if statement is None else dict(statement.metrics),
+                signers=item.signers,
+                counts=item.counts,
+                why=item.why,
+            )
+        )
+    return found
+
+
+def _pieces(snapshot: Snapshot, folder: str) -> Iterator[Piece]:
+    """The files of a version's evidence, in the order of their numbers; what cannot be read holds nothing."""
+    from gitstage.operations.weighing import Piece
+
     for name in sorted(snapshot.listing(folder)):
         files = snapshot.listing(f"{folder}/{name}")
         for file in sorted(files, key=lambda file: (len(file), file)):
+            stem = file.removesuffix(".json")
+            number = int(stem) if NUMBER.match(stem) else 0
             path = f"{folder}/{name}/{file}"
-            number = int(file.removesuffix(".json")) if file.removesuffix(".json").isdigit() else 0
             try:
-                statement = read_statement(snapshot.read(files[file].oid))
-            except (DocumentError, KeyError):
-                found.append(
-                    Evidence(path=path, name=name, number=number, type="unreadable", result=None, made=None, metrics={})
-                )
-                continue
-            made = statement.made.isoformat() if statement.made else None
-            found.append(
-                Evidence(
-                    path=path,
-                    name=name,
-                    number=number,
-                    type=statement.type,
-                    result=statement.result,
-                    made=made,
-                    metrics=dict(statement.metrics),
-                )
-            )
-    return found
+                data = snapshot.read(files[file].oid)
+            except KeyError:
+                data = b""
+            yield Piece(path=path, name=name, number=number, data=data)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.shell import Shell
+from tests.signatures.hands import make_key
 
 MANUAL = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
 ROW = re.compile(r"^\| `([^`]+)` \| ([a-z, ]+) \|", re.MULTILINE)
@@ -80,6 +81,8 @@ def said(gs: Shell) -> dict[str, list[Any]]:
     say("explain", "fraud-detector", "--to", "production")
     say("explain", "fraud-detector@1.1.0", "--to", "production")
     story.attest("fraud-detector@1.2.0", "load-test", latency_p99_ms=12.5)
+    key = str(make_key(story.path.parent / "keys"))
+    say("attest", "fraud-detector@1.2.0", "--name", "smoke", "--result", "passed", "--sign", key)
     story.later(hours=24)
     say("promote", "fraud-detector", "--to", "production", "--reason", "it is better")
     story.git("tag", "fraud-detector/production/9")

@@ -39,6 +39,8 @@ def test_a_version_with_everything_that_is_known_about_it(served: Story) -> None
             result="PASSED",
             made=(NOON + timedelta(hours=4)).isoformat(),
             metrics={"latency": 12.5},
+            counts=True,
+            why="decides",
         ),
     )
 
@@ -55,11 +57,11 @@ def test_evidence_is_in_the_order_of_its_numbers_and_what_cannot_be_read_is_said
     served.write("evidence/fraud-detector/1.2.0/x/notes.txt", "")
     served.commit("by hand")
     found = shown(served, "fraud-detector@1.2.0")
-    assert [(item.number, item.type, item.result) for item in found.evidence] == [
-        (1, "unreadable", None),
-        (2, "unreadable", None),
-        (10, "unreadable", None),
-        (0, "unreadable", None),
+    assert [(item.number, item.type, item.result, item.counts, item.why) for item in found.evidence] == [
+        (1, "unreadable", None, False, "cannot be read"),
+        (2, "unreadable", None, False, "cannot be read"),
+        (10, "unreadable", None, False, "cannot be read"),
+        (0, "unreadable", None, False, "cannot be read"),
     ]
 
 

@@ -61,12 +61,20 @@ def _print(found: Shown) -> None:
         click.echo("")
         print_table(["artifact", "size", "sha256", "uri"], artifacts)
     evidence = [
-        [item.name, str(item.number), item.result or "–", _made(item.made), _metrics(item.metrics)]
+        [
+            item.name,
+            str(item.number),
+            item.result or "–",
+            _made(item.made),
+            _metrics(item.metrics),
+            ", ".join(map(str, item.signers)) or "–",
+            item.why if item.counts else f"no: {item.why}",
+        ]
         for item in found.evidence
     ]
     if evidence:
         click.echo("")
-        headers = ["evidence", "no.", "result", "made", "measured"]
+        headers = ["evidence", "no.", "result", "made", "measured", "signed by", "counts"]
         print_table(headers, evidence)
     effects = [
         [f"{effect.moment:%Y-%m-%d %H:%M} UTC", effect.slot.stage, effect.action, effect.name]
@@ -113,6 +121,9 @@ def document(found: Shown) -> dict[str, object]:
                 "result": item.result,
                 "made": item.made,
                 "metrics": dict(item.metrics),
+                "signers": [{"key": one.key, "person": one.person, "valid": one.valid} for one in item.signers],
+                "counts": item.counts,
+                "why": item.why,
             }
             for item in found.evidence
         ],

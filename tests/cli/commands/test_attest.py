@@ -23,8 +23,8 @@ auc      0.95
 artifact                  size  sha256         uri
 fraud-detector-1.2.0.bin  20 B  c495903acafc…  artifacts/fraud-detector/1.2.0/fraud-detector-1.2.0.bin
 
-evidence   no.  result  made                  measured
-load-test    1  PASSED  2026-03-01 16:00 UTC  latency_p99_ms 12.5, requests 1000
+evidence   no.  result  made                  measured                            signed by  counts
+load-test    1  PASSED  2026-03-01 16:00 UTC  latency_p99_ms 12.5, requests 1000  –          decides
 
 when                  stage    what     tag
 2026-03-01 16:00 UTC  staging  promote  fraud-detector/staging/3

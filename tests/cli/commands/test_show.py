@@ -17,9 +17,9 @@ auc      0.92
 artifact                  size  sha256         uri
 fraud-detector-1.1.0.bin  20 B  5b4d782e0a9a…  artifacts/fraud-detector/1.1.0/fraud-detector-1.1.0.bin
 
-evidence        no.  result  made                  measured
-load-test         1  PASSED  2026-03-01 16:00 UTC  latency_p99_ms 12.5
-shadow-traffic    1  FAILED  2026-03-01 16:00 UTC  –
+evidence        no.  result  made                  measured             signed by  counts
+load-test         1  PASSED  2026-03-01 16:00 UTC  latency_p99_ms 12.5  –          decides
+shadow-traffic    1  FAILED  2026-03-01 16:00 UTC  –                    –          decides
 
 when                  stage       what     tag
 2026-03-01 14:00 UTC  staging     promote  fraud-detector/staging/2
