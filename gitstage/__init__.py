@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gitstage.errors import GitstageError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from gitstage.operations.client import Client
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["GitstageError", "open"]
 
 
-def open(path: str | Path = ".", *, registry: str | None = None) -> Client:
+def open(path: str | Path = ".", *, registry: str | None = None, plugins: Collection[str] = ()) -> Client:
     """The registry of a repository, by path or URL; `registry` is its folder where a repository holds several.
 
+    `plugins` are the rules in Python that may run, by their names.
     Raises GitstageError where there is no repository or no registry.
     """
     from gitstage.operations.client import Client
 
-    return Client(str(path), registry)
+    return Client(str(path), registry, frozenset(plugins))

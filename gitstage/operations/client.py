@@ -27,13 +27,16 @@ class Client:
     Errors are `gitstage.GitstageError`. A refused change raises nothing: its outcome says so.
     """
 
-    def __init__(self, path: str, folder: str | None = None) -> None:
+    def __init__(self, path: str, folder: str | None = None, plugins: frozenset[str] = frozenset()) -> None:
         self._path = path
         self._folder = folder
+        self._plugins = plugins
         self._registry()
 
     def _registry(self) -> Registry:
-        return open_registry(self._path, folder=self._folder)
+        registry = open_registry(self._path, folder=self._folder)
+        registry.allowed_plugins = self._plugins
+        return registry
 
     def resolve(self, reference: str, *, at: str | None = None, declared: bool = False) -> Resolved:
         """The version that `MODEL@STAGE`, `MODEL@VERSION`, `MODEL@STAGE~N` or `MODEL@latest` names."""

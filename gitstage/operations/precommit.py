@@ -30,11 +30,17 @@ class Staged:
         return 0 if self.report.verdict is Verdict.PENDING and not self.on_trunk else self.report.exit_code
 
 
-def run(repo: Repository, *, folder: str | None = None, clock: Clock | None = None) -> tuple[Staged, ...]:
+def run(
+    repo: Repository,
+    *,
+    folder: str | None = None,
+    clock: Clock | None = None,
+    plugins: frozenset[str] = frozenset(),
+) -> tuple[Staged, ...]:
     """Judges what is staged, for each registry that it touches (only that in `folder`, if given); reads, writes nothing.
 
     The base is the trunk, as `check` has it, and only what this commit changes counts. Where no file of a registry is
-    staged nothing is read but the index.
+    staged nothing is read but the index. `plugins` are the rules in Python that may run.
     """
     here = repo.head()
     staged = repo.staged(here.commit)
@@ -55,6 +61,8 @@ def run(repo: Repository, *, folder: str | None = None, clock: Clock | None = No
     before = repo.tree(here.commit) if here.commit is not None else repo.empty_tree()
     after = Overlay(before, staged.edits)
     registries = [_registry(repo, found, here.commit, after, clock or utc_now) for found in touched]
+    for registry in registries:
+        registry.allowed_plugins = plugins
     return tuple(
         _judged(registry, here, before, after)
         for registry in registries

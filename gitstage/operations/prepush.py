@@ -51,13 +51,18 @@ def _there(oid: str) -> str | None:
 
 
 def run(
-    repo: Repository, updates: Sequence[Update], *, remote: str | None = None, clock: Clock | None = None
+    repo: Repository,
+    updates: Sequence[Update],
+    *,
+    remote: str | None = None,
+    clock: Clock | None = None,
+    plugins: frozenset[str] = frozenset(),
 ) -> Pushed:
     """Judges a push to `remote` (its name; None: not known): commits on a trunk, and what becomes of our tags and ledger.
 
     Commits are judged one after the other, as they land. Other branches are proposals, and judged where they are
     proposed; so are pushes to a remote that is not the one of the trunk. Nothing is written, and no connection opened
-    but for a ledger that this clone lacks.
+    but for a ledger that this clone lacks. `plugins` are the rules in Python that may run.
     """
     relevant = [update for update in updates if not update.ref.startswith(TAGS) or update.old is not None]
     if not relevant:
@@ -71,7 +76,7 @@ def run(
     ]
     reports: list[Report] = []
     for one in found:
-        registry = Registry(repo, one.folder, one.identity, clock or utc_now)
+        registry = Registry(repo, one.folder, one.identity, clock or utc_now, allowed_plugins=plugins)
         if None not in (remote, registry.remote) and remote != registry.remote:
             continue
         judge = _Judge(registry, one)

@@ -3,10 +3,13 @@ from __future__ import annotations
 import math
 import re
 import sys
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import gitstage
 from gitstage.cli.context import Context, numbers, pairs, scalars
 from gitstage.errors import GitstageError
 from tests.cli.shell import Shell
@@ -103,12 +106,35 @@ def test_what_is_allowed_runs_in_a_check_of_another_base_too(
     assert gs.run("--allow-plugin", "acme", "check", "--base", "main").code == 0
 
 
+def test_what_is_allowed_runs_in_hooks_and_from_python_too(
+    ada: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule_in_python(tmp_path / "installed", monkeypatch)
+    own_rule(ada)
+    ada.story.copy("staging/fraud-detector.yaml", "production/fraud-detector.yaml")
+    ada.story.copy("models/fraud-detector/1.1.0.yaml", "archived/fraud-detector/1.1.0.yaml")
+    ada.story.git("add", "--all")
+    assert ada.run("hook", "pre-commit").code == 1
+    assert ada.run("--allow-plugin", "acme", "hook", "pre-commit").code == 0
+    old = ada.story.git("rev-parse", "origin/main")
+    new = ada.story.commit("promote")
+    for words, code in ((("hook",), 1), (("--allow-plugin", "acme", "hook"), 0)):
+        update = f"refs/heads/main {new} refs/heads/main {old}\n".encode()
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=BytesIO(update), isatty=lambda: False))
+        assert ada.run(*words, "pre-push", "origin", "somewhere").code == code
+    monkeypatch.setattr("gitstage.operations.registries.utc_now", lambda: ada.story.now)
+    for plugins, passed in (((), False), (["acme"], True)):
+        assert gitstage.open(ada.story.path, plugins=plugins).check().passed is passed
+
+
 def own_rule(gs: Shell) -> None:
     """Production asks a rule in Python."""
     text = gs.story.read("gitstage.yaml")
     policy = re.sub(r"(?m)^    from: \[staging\]$", "    from: [staging]\n    gates: [own]", text)
     gs.story.write("gitstage.yaml", f"{policy}\ngates: {{own: {{rules: [{{name: own, python: acme}}]}}}}\n")
     gs.story.commit("policy")
+    if not gs.story.registry().lands_here:
+        gs.story.git("push", "--quiet", "origin", "main")
     gs.story.tag()
     assert gs.story.open_things() == []
 

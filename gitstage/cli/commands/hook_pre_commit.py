@@ -29,7 +29,7 @@ def command(context: Context) -> int:
     repo = Repository.of_hook(context.where)
     click.get_current_context().call_on_close(repo.close)
     folder = None if context.folder is None else context.folder.strip("/").removeprefix(".")
-    found = precommit.run(repo, folder=folder)
+    found = precommit.run(repo, folder=folder, plugins=context.plugins)
     for staged in found:
         if staged.report.passed:
             continue

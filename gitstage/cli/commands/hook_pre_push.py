@@ -46,7 +46,7 @@ def command(context: Context, remote: str | None, url: str | None) -> int:
     click.get_current_context().call_on_close(repo.close)
     if not updates:
         updates, remote = (_from_pre_commit(repo, os.environ),), os.environ.get("PRE_COMMIT_REMOTE_NAME")
-    pushed = prepush.run(repo, updates, remote=remote)
+    pushed = prepush.run(repo, updates, remote=remote, plugins=context.plugins)
     for report in pushed.reports:
         from gitstage.reports import text as as_text
 
