@@ -15,10 +15,10 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainVa
 from gitstage import canonical, validation
 from gitstage.canonical import DocumentError, Location, Problem, Unfit
 from gitstage.evidence import Result
-from gitstage.fields import Name, Number, Part, frozen, nothing, some
+from gitstage.fields import Name, Number, Part, distinct, frozen, nothing, some
 from gitstage.ledger import moment_of
 from gitstage.manifest import MAX_TEXT, Artifact, Data, ModelVersion, Param, Source, Text, canonical_bytes
-from gitstage.policy import Duration, Slug, StageName
+from gitstage.policy import Duration, PersonOrRole, Slug, StageName
 from gitstage.references import Reference, reference
 from gitstage.values import dataclass
 
@@ -77,6 +77,14 @@ def _stay(value: object) -> object:
     return {"version": value} if isinstance(value, str) else value
 
 
+def _review(value: object) -> object:
+    return {"by": value} if isinstance(value, str) else value
+
+
+def _people(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 def _expected(value: object) -> object:
     if isinstance(value, str) and value not in VERDICTS:
         near = validation.near_miss(value, VERDICTS)
@@ -90,6 +98,7 @@ def _whole(value: object) -> object:
 
 Moment = Annotated[datetime, PlainValidator(_moment)]
 Versioned = Annotated[Reference, PlainValidator(_version)]
+People = Annotated[tuple[PersonOrRole, ...], Field(strict=False), BeforeValidator(_people), AfterValidator(distinct)]
 
 
 class _Part(Part):
@@ -134,6 +143,25 @@ class GivenEvidence(_Part):
     result: Result = "PASSED"
     age: Duration = timedelta(hours=1)
     metrics: Annotated[Mapping[Name, Number], AfterValidator(frozen)] = Field(default_factory=nothing)
+    signed_by: People = ()
+
+
+class Review(_Part):
+    """Somebody's approval of the change."""
+
+    by: PersonOrRole
+    age: Duration = timedelta(hours=1)
+
+
+class GivenWaiver(_Part):
+    """A waiver of a rule for the change, signed by somebody, and how long it is still good for."""
+
+    rule: Annotated[str, Field(min_length=1)]
+    by: PersonOrRole
+    gate: Slug | None = None
+    reason: Name = "as the case says"
+    age: Duration = timedelta(hours=1)
+    for_: Duration = timedelta(days=7)
 
 
 class Given(_Part):
@@ -146,6 +174,8 @@ class Given(_Part):
     archived: Annotated[tuple[Versioned, ...], Field(strict=False)] = ()
     held: Annotated[tuple[Versioned, ...], Field(strict=False)] = ()
     evidence: Annotated[tuple[GivenEvidence, ...], Field(strict=False)] = ()
+    approvals: Annotated[tuple[Annotated[Review, BeforeValidator(_review)], ...], Field(strict=False)] = ()
+    waivers: Annotated[tuple[GivenWaiver, ...], Field(strict=False)] = ()
 
     def and_(self, more: Given) -> Given:
         """What is given here, and more: a stage that both name is as the latter says."""
@@ -154,6 +184,8 @@ class Given(_Part):
             archived=self.archived + more.archived,
             held=self.held + more.held,
             evidence=self.evidence + more.evidence,
+            approvals=self.approvals + more.approvals,
+            waivers=self.waivers + more.waivers,
         )
 
 
@@ -166,6 +198,7 @@ class Change(_Part):
     register_: Versioned | None = None
     unhold: Versioned | None = None
     to: Annotated[str, Field(min_length=1)] | None = None
+    by: People = ()
 
     @model_validator(mode="after")
     def _one(self) -> Change:
@@ -219,6 +252,14 @@ class Case(_Part):
     given: Given = Field(default_factory=Given)
     change: Change
     expect: Annotated[Mapping[Name, Expected], BeforeValidator(_whole), AfterValidator(some), AfterValidator(frozen)]
+
+    @model_validator(mode="after")
+    def _told(self) -> Case:
+        if self.given.approvals and not self.change.by:
+            raise Unfit("somebody approves a change that nobody made", "say in change who made it: by: alice")
+        if self.given.waivers and self.change.kind != "promote":
+            raise Unfit("only a promotion is waived anything")
+        return self
 
 
 class _File(_Part):

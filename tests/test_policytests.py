@@ -199,6 +199,15 @@ def test_a_stage_that_a_case_names_is_as_the_case_says() -> None:
         (least(case(more="  now: 7\n")), [("cases[0].now: must be a moment such as 2026-11-27T16:30:00Z, not the number 7", 9, "write it so, or by the clock of a zone: 2026-11-27 17:30 Europe/Berlin")]),
         (least(case(more="  now: 2026-11-27 16:30 Europe/Berln\n")), [("cases[0].now: 'Europe/Berln' is no time zone; did you mean 'Europe/Berlin'?", 9, "names are those of the IANA database: Europe/Berlin, UTC")]),
         ("apiVersion: gitstage/v1\nkind: PolicyTests\n", [("kind must be PolicyTest, not 'PolicyTests'; did you mean 'PolicyTest'?", 2, "write: kind: PolicyTest")]),
+        (
+            least(case(more="  given: {approvals: [bob]}\n")),
+            [("cases[0]: somebody approves a change that nobody made", 6, "say in change who made it: by: alice")],
+        ),
+        (
+            least(case("{archive: m@staging}", more="  given: {waivers: [{rule: soak, by: bob}]}\n")),
+            [("cases[0]: only a promotion is waived anything", 6, None)],
+        ),
+        (least(case("{promote: m@1.0.0, to: production, by: [a, a]}")), [("cases[0].change.by: 'a' is there twice", 7, None)]),
         (least("", more=" []"), [("cases: must not be empty", 5, None)]),
     ],
 )  # fmt: skip

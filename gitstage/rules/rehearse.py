@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from gitstage import plans
+from gitstage.approvals import WAIVER, Binding, Said, said_path, written
 from gitstage.canonical import DocumentError, Problem
 from gitstage.changes import FILE, Entry, Nothing, Overlay, blob_id
 from gitstage.errors import GitstageError
 from gitstage.evidence import test_result
 from gitstage.findings import Finding, Judgement, worst
+from gitstage.forges import SERVER, Forge, ForgeChange, Review
 from gitstage.layout import CONFIGURATION, Slot, archived_path, evidence_path, hold_path, slot_path, version_path
 from gitstage.ledger import Effect, State, text_of
 from gitstage.manifest import EmptySlot, Hold, ModelVersion, canonical_bytes
@@ -26,6 +28,8 @@ from gitstage.validation import near_miss
 from gitstage.values import dataclass, field
 
 GIVEN, CHANGED = "given", "changed"
+LONG_AGO = timedelta(days=3650)
+"""Since when a policy that is tested has been in effect."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +93,24 @@ def _unknown(test: PolicyTest, policy: Policy) -> Iterator[Problem]:
         for rule in case.expect:
             if rule not in known:
                 yield test.problem(_no_such("rule", rule, known), *where, "expect", rule)
+        yield from _unknown_people(test, policy, number, case)
+        for waiver in case.given.waivers:
+            if waiver.rule not in known:
+                yield test.problem(_no_such("rule", waiver.rule, known), *where, "given", "waivers")
+
+
+def _unknown_people(test: PolicyTest, policy: Policy, number: int, case: Case) -> Iterator[Problem]:
+    given = case.given
+    named = {
+        ("change", "by"): case.change.by,
+        ("given", "evidence"): [person for item in given.evidence for person in item.signed_by],
+        ("given", "approvals"): [item.by for item in given.approvals],
+        ("given", "waivers"): [item.by for item in given.waivers],
+    }
+    for where, people in named.items():
+        for person in dict.fromkeys(people):
+            if person not in policy.people:
+                yield test.problem(_no_such("person", person, [*policy.people]), "cases", number, *where)
 
 
 SLOTS = ("rollback", "archive")
@@ -112,6 +134,23 @@ class _Past:
         return len(self.effects(slot))
 
 
+@dataclass(frozen=True)
+class _Signed:
+    """A statement: where it lies, its bytes, and who signed it."""
+
+    path: str
+    data: bytes
+    by: tuple[str, ...]
+
+
+def _forge(case: Case, now: datetime) -> Forge | None:
+    """Who made the change and who approved it, as a server knows them, by their names; None where nobody can tell."""
+    if not case.change.by:
+        return None
+    reviews = tuple(Review(account=one.by, commit=CHANGED, moment=now - one.age) for one in case.given.approvals)
+    return Forge(kind=SERVER, changes=(ForgeChange(authors=frozenset(case.change.by), approvals=reviews),))
+
+
 class _Playground:
     """A registry in memory, made anew for each case; what has been read once is known to the next."""
 
@@ -127,7 +166,9 @@ class _Playground:
     def play(self, number: int, case: Case) -> Rehearsed:
         now = case.now or self.test.now
         effects = self._effects(case, now)
-        registry = self._registry(case, effects, now)
+        statements = list(self._statements(case, effects, now))
+        signatures = self._signatures(number, statements, now)
+        registry = self._registry(case, effects, statements)
         try:
             plan = self._plan(case, registry, effects)
         except GitstageError as error:
@@ -144,10 +185,12 @@ class _Playground:
             tip=registry,
             now=now,
             plugin=self.plugin,
+            signed_by=lambda data: signatures.get(data, frozenset()),
+            forge=_forge(case, now),
             policies=self.policies,
             manifests=self.manifests,
         )
-        state = State(judged=GIVEN, policy=GIVEN, policy_number=1)
+        state = State(judged=GIVEN, policy=GIVEN, policy_number=1, policy_since=now - LONG_AGO)
         judgements = fold(state, [Step(CHANGED, trees[CHANGED])], world).judgements
         return Rehearsed(
             case=case,
@@ -188,7 +231,7 @@ class _Playground:
     def _manifest(self, version: Reference) -> bytes:
         return self.test.manifests[version.model, str(version.name)]
 
-    def _registry(self, case: Case, effects: Mapping[Slot, tuple[Effect, ...]], now: datetime) -> Overlay:
+    def _registry(self, case: Case, effects: Mapping[Slot, tuple[Effect, ...]], statements: list[_Signed]) -> Overlay:
         new = str(case.change.what) if case.change.kind == "register" else None
         files = {CONFIGURATION: self.data}
         for (model, version), manifest in self.test.manifests.items():
@@ -203,19 +246,70 @@ class _Playground:
             files[archived_path(kept.model, str(kept.name))] = self._manifest(kept)
         for held in case.given.held:
             files[hold_path(held.model, str(held.name))] = _hold(held, "held")
-        files.update(self._evidence(case, now))
+        files.update({signed.path: signed.data for signed in statements})
         entries = {path: Entry(FILE, blob_id(data)) for path, data in files.items()}
         return Overlay(Nothing(), entries, {blob_id(data): data for data in files.values()})
 
-    def _evidence(self, case: Case, now: datetime) -> Iterator[tuple[str, bytes]]:
+    def _statements(self, case: Case, effects: Mapping[Slot, tuple[Effect, ...]], now: datetime) -> Iterator[_Signed]:
+        """The evidence and the waivers of a case, with those who signed them."""
         numbers: dict[str, int] = {}
         for given in case.given.evidence:
             model, version = given.about.model, str(given.about.name)
             folder = f"{given.about}/{given.name}"
             numbers[folder] = numbers.get(folder, 0) + 1
-            digest = hashlib.sha256(self._manifest(given.about)).hexdigest()
-            data = test_result(model, version, digest, given.name, given.result, given.metrics, now - given.age)
-            yield evidence_path(model, version, given.name, numbers[folder]), data
+            data = test_result(
+                model, version, self._digest(given.about), given.name, given.result, given.metrics, now - given.age
+            )
+            yield _Signed(evidence_path(model, version, given.name, numbers[folder]), data, given.signed_by)
+        for number, waiver in enumerate(case.given.waivers, 1):
+            about = self._binding(case, effects)
+            said = Said(
+                kind=WAIVER,
+                about=about,
+                made=now - waiver.age,
+                expires=now + waiver.for_,
+                reason=waiver.reason,
+                rule=waiver.rule,
+                gate=waiver.gate,
+            )
+            path = said_path(WAIVER, about.model, about.version, waiver.by, number)
+            yield _Signed(path, written(said), (waiver.by,))
+
+    def _binding(self, case: Case, effects: Mapping[Slot, tuple[Effect, ...]]) -> Binding:
+        """The promotion of a case, as what people sign is bound to it."""
+        what = case.change.what
+        slot = Slot(what.model, str(case.change.to))
+        came = effects.get(slot, ())
+        before = None if not came else self._digest(Reference(slot.model, came[-1].after))
+        return Binding(
+            registry=self.policy.id,
+            model=slot.model,
+            version=str(what.name),
+            manifest=self._digest(what),
+            stage=slot.stage,
+            incumbent=before,
+            change=len(came),
+        )
+
+    def _digest(self, version: Reference) -> str:
+        return hashlib.sha256(self._manifest(version)).hexdigest()
+
+    def _signatures(self, number: int, statements: list[_Signed], now: datetime) -> dict[bytes, frozenset[str]]:
+        """By the bytes of each statement, the keys of those who signed it. Raises DocumentError where one has none."""
+        found: dict[bytes, frozenset[str]] = {}
+        for signed in statements:
+            keys = {person: self._key(person, now) for person in signed.by}
+            for person, key in keys.items():
+                if key is None:
+                    message = f"{person} has no key in gitstage.yaml that is valid then, and cannot have signed"
+                    raise DocumentError([self.test.problem(message, "cases", number, "name")])
+            found[signed.data] = frozenset(key for key in keys.values() if key is not None)
+        return found
+
+    def _key(self, person: str, now: datetime) -> str | None:
+        return next(
+            (text for text, (name, key) in self.policy.keys.items() if name == person and key.is_valid(now)), None
+        )
 
     # what changes
 

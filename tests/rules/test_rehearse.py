@@ -10,7 +10,7 @@ from gitstage.canonical import DocumentError
 from gitstage.findings import Verdict
 from gitstage.policytests import read_policy_test
 from gitstage.rules.rehearse import Difference, Rehearsed, rehearsed
-from tests.registries import gated, policy_file
+from tests.registries import gated, peopled, policy_file
 
 NOW = "2026-11-25T09:00:00Z"
 VERSIONS = {"m@1.0.0": {"metrics": {"auc": 0.95}}, "m@1.1.0": {"metrics": {"auc": 0.96}}, "m@1.2.0": {}}
@@ -241,3 +241,97 @@ def test_cases_take_milliseconds() -> None:
     begun = time.perf_counter()
     assert all(case.passed for case in play(GATED, *cases))
     assert time.perf_counter() - begun < 2
+
+
+# --------------------------------------------------------------------------------------------------- what people do
+
+APPROVED = {"approvals": [{"count": 1, "from": "owners"}]}
+BY_ALICE = {**PROMOTE, "by": "alice"}
+
+
+@pytest.mark.parametrize(
+    ("given", "change", "expected"),
+    [
+        ({}, PROMOTE, {"verdict": "pending", "says": "nobody can tell who made this change"}),
+        ({}, BY_ALICE, {"verdict": "pending", "says": "1 approval by owners missing"}),
+        ({"approvals": ["bob"]}, BY_ALICE, "passed"),
+        ({"approvals": [{"by": "bob", "age": "2d"}]}, BY_ALICE, "passed"),
+        ({"approvals": ["alice"]}, BY_ALICE, {"verdict": "pending", "says": "alice made the change"}),
+        ({"approvals": ["bob"]}, {**PROMOTE, "by": ["alice", "bob"]}, {"verdict": "pending", "says": "bob made the change"}),
+        ({"approvals": ["carol"]}, BY_ALICE, "pending"),
+        ({"approvals": [{"by": "bob", "age": "400d"}]}, BY_ALICE, {"verdict": "pending", "says": "before the slot changed"}),
+    ],
+)  # fmt: skip
+def test_somebody_approves_what_somebody_else_made(given: Any, change: Any, expected: Any) -> None:
+    assert (
+        differences(peopled(APPROVED), given={**STAGED, **given}, change=change, expect={"approvals": expected}) == []
+    )
+
+
+def test_evidence_counts_by_who_signed_it() -> None:
+    policy = peopled({"evidence": [{"type": "test-result", "name": "shadow", "signed-by": "compliance"}]})
+    for signed_by, expected in (
+        (None, "pending"),
+        ("bob", "passed"),
+        (["alice", "bob"], "passed"),
+        (["alice"], "pending"),
+    ):
+        about = {"about": "m@1.1.0", "name": "shadow", **({"signed-by": signed_by} if signed_by else {})}
+        found = differences(policy, given={**STAGED, "evidence": [about]}, expect={"evidence": expected})
+        assert (signed_by, found) == (signed_by, [])
+
+
+def test_a_rule_is_waived_by_somebody_who_may() -> None:
+    policy = peopled({"soak": "24h"}, {"waivers": {"by": ["owners"], "settle": "72h"}})
+    young = {"stages": {"production": ["m@1.0.0"], "staging": [{"version": "m@1.1.0", "for": "1h"}]}}
+    for waiver, expected in (
+        ({"rule": "soak", "by": "alice", "reason": "an incident"}, {"verdict": "waived", "says": "an incident"}),
+        ({"rule": "soak", "by": "alice", "gate": "standard"}, "waived"),
+        ({"rule": "soak", "by": "alice", "gate": "other"}, "pending"),
+        ({"rule": "metrics", "by": "alice"}, "pending"),
+        ({"rule": "soak", "by": "dave"}, "pending"),
+    ):
+        assert differences(policy, given={**young, "waivers": [waiver]}, expect={"soak": expected}) == [], waiver
+    first = {"stages": {"staging": [{"version": "m@1.1.0", "for": "1h"}]}, "waivers": [{"rule": "soak", "by": "alice"}]}
+    assert differences(policy, given=first, expect={"soak": "waived"}) == []
+
+
+def test_one_of_those_on_call_rolls_back() -> None:
+    policy = peopled({"soak": "24h"}, {"rollback": {"by": ["oncall"]}})
+    given = {"stages": {"production": ["m@1.0.0", "m@1.1.0"]}}
+    assert differences(policy, given=given, change={"rollback": "m@production", "by": "dave"}, expect="passed") == []
+    assert differences(policy, given=given, change={"rollback": "m@production", "by": "carol"}, expect="pending") == []
+
+
+def test_an_owner_empties_a_slot_and_releases_a_hold() -> None:
+    policy = peopled({"soak": "24h"})
+    for change, given in (
+        ({"archive": "m@production"}, {"stages": {"production": ["m@1.0.0"]}}),
+        ({"unhold": "m@1.1.0"}, {"held": ["m@1.1.0"]}),
+    ):
+        assert differences(policy, given=given, change={**change, "by": "alice"}, expect="passed") == []
+        assert differences(policy, given=given, change={**change, "by": "dave"}, expect={"owner": "pending"}) == []
+
+
+def test_people_and_rules_that_nobody_knows_are_named_with_their_line() -> None:
+    given = {
+        **STAGED,
+        "evidence": [{"about": "m@1.1.0", "name": "shadow", "signed-by": "evie"}],
+        "approvals": ["bobby"],
+        "waivers": [{"rule": "soaked", "by": "nobody"}],
+    }
+    assert problems(peopled(APPROVED), given=given, change={**PROMOTE, "by": "alicia"}) == [
+        "cases[0].given.evidence: there is no person 'evie'",
+        "cases[0].given.approvals: there is no person 'bobby'; did you mean 'bob'?",
+        "cases[0].given.waivers: there is no person 'nobody'",
+        "cases[0].given.waivers: there is no rule 'soaked'; did you mean 'soak'?",
+        "cases[0].change.by: there is no person 'alicia'; did you mean 'alice'?",
+    ]
+
+
+def test_who_has_no_key_cannot_have_signed() -> None:
+    policy = policy_file(people={"ada": {"github": "ada"}})
+    given = {**STAGED, "evidence": [{"about": "m@1.1.0", "name": "shadow", "signed-by": "ada"}]}
+    assert problems(policy, given=given) == [
+        "cases[0].name: ada has no key in gitstage.yaml that is valid then, and cannot have signed"
+    ]
