@@ -40,7 +40,9 @@ def _found(report: Report) -> Iterator[tuple[Judgement, Finding]]:
 
 
 def _notes(report: Report) -> list[str]:
-    return [*([wording.NEW_REGISTRY] if report.new_registry else []), *report.notes]
+    debts = [f"debt: {debt}" for judgement in report.judgements for debt in wording.debts(report, judgement)]
+    more = [wording.left_out(len(debts) - SHOWN, "there are many", of="debt")] if len(debts) > SHOWN else []
+    return [*([wording.NEW_REGISTRY] if report.new_registry else []), *debts[:SHOWN], *more, *report.notes]
 
 
 def _annotation(report: Report, judgement: Judgement, finding: Finding) -> str:

@@ -27,7 +27,11 @@ def render(report: Report) -> str:
     """
     suites = Element("testsuites", name="gitstage")
     for judgement in report.judgements:
-        suites.append(_suite(report, judgement))
+        suite = _suite(report, judgement)
+        owed = [f"debt: {debt}" for debt in wording.debts(report, judgement)]
+        if owed:
+            SubElement(suite, "system-err").text = _lines(owed)
+        suites.append(suite)
     if not report.judgements:
         suites.append(_filled(_named("testsuite", "gitstage"), [_case("gitstage", wording.NOTHING)]))
     _counted(suites, suites.iter("testsuite"), ("tests", "failures", "errors"))

@@ -56,11 +56,11 @@ def _blocks(report: Report) -> Iterator[_Block]:
     if judgements:
         yield from ((row, 0) for row in _overview(judgements))
     for judgement in judgements:
-        if judgement.verdict is not Verdict.PASSED:
+        if not _is_plain(judgement):
             yield f"\n#### {_headline(judgement)}\n", 0
             yield from _body(report, judgement)
     for judgement in judgements:
-        if judgement.verdict is Verdict.PASSED and (body := list(_body(report, judgement))):
+        if _is_plain(judgement) and (body := list(_body(report, judgement))):
             told = "".join(text for text, _ in body)
             yield (
                 f"\n<details>\n<summary>{_headline(judgement)}</summary>\n{told}\n</details>\n",
@@ -69,6 +69,12 @@ def _blocks(report: Report) -> Iterator[_Block]:
     if report.elsewhere:
         yield "\nOpen elsewhere in the registry:\n\n", 0
         yield from ((f"- {_text(line)}\n", 0) for line in report.elsewhere)
+
+
+def _is_plain(judgement: Judgement) -> bool:
+    """Whether it passed, and nobody took anything on themselves for that."""
+    waived = any(finding.verdict is Verdict.WAIVED for finding in judgement.findings)
+    return judgement.verdict is Verdict.PASSED and not waived and not judgement.debts
 
 
 def _judged(report: Report) -> str:
@@ -114,6 +120,8 @@ def _body(report: Report, judgement: Judgement) -> Iterator[_Block]:
         heads = ["rule", "verdict", "what was found", "measured", "asked", "what to do next"]
         found = [_row(report, finding) for finding in wording.by_weight(judgement.findings)]
         yield from ((row, 1) for row in _table(heads, found))
+    for debt in wording.debts(report, judgement):
+        yield f"\n{_MARKS['waived']} Debt: {_text(debt)}\n", 0
 
 
 def _row(report: Report, finding: Finding) -> tuple[str, ...]:

@@ -94,6 +94,9 @@ def _invocation(report: Report, left_out: int) -> dict[str, Any]:
     """How it went: that there is an answer at all, and what a reader should know besides."""
     notes = [*([wording.NEW_REGISTRY] if report.new_registry else []), *report.notes]
     said = [("note", note) for note in notes]
+    said += [
+        ("warning", f"debt: {debt}") for judgement in report.judgements for debt in wording.debts(report, judgement)
+    ]
     if left_out:
         said.append(("warning", wording.left_out(left_out, "GitHub shows 5,000 results of 10 MB")))
     return {
@@ -165,8 +168,8 @@ def _result(
         },
     }
     if weight in _SETTLED:
-        why = "waived by somebody who may" if weight == "waived" else "enforce: warn"
-        written["suppressions"] = [{"kind": "external", "status": "accepted", "justification": why}]
+        why = f"waived by {', '.join(finding.people)}" if weight == "waived" else "enforce: warn"
+        written["suppressions"] = [{"kind": "external", "status": "accepted", "justification": _clipped(why)}]
     return written
 
 

@@ -80,6 +80,8 @@ def _judgement(report: Report, judgement: Judgement, pen: _Pen) -> Iterator[str]
     indent = max((width_of(pen.plain(finding.rule)) for finding in findings), default=0)
     for finding in findings:
         yield from _finding(report, finding, indent, pen)
+    for debt in wording.debts(report, judgement):
+        yield f"  {pen.mark('waived')} debt: {pen.plain(debt)}"
     if judgement.metrics:
         yield from _metrics(judgement, pen)
 

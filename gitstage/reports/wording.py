@@ -88,9 +88,9 @@ def clipped(text: str, characters: int) -> str:
     return f"{kept}… ({len(text) - len(kept):,} more characters)"
 
 
-def left_out(count: int, why: str) -> str:
+def left_out(count: int, why: str, *, of: str = "finding") -> str:
     """How many findings are missing in a format that has room for so many only, and where all of them are."""
-    return f"{count:,} more finding{' is' if count == 1 else 's are'} left out: {why}; all of them: gitstage check"
+    return f"{count:,} more {of}{' is' if count == 1 else 's are'} left out: {why}; all of them: gitstage check"
 
 
 def opening(moment: datetime, now: datetime) -> str:
@@ -108,12 +108,26 @@ def conclusion(report: Report) -> str:
     count = len(report.judgements)
     if not count:
         return f"{report.verdict}: {NOTHING}"
-    changes = f"{count} change{'' if count == 1 else 's'}"
+    changes = f"{count} change{'' if count == 1 else 's'}{_waived(report)}"
     if report.passed:
         return f"passed: {changes}"
     at_fault = [judgement for judgement in report.judgements if judgement.verdict is report.verdict]
     until = _until(report, at_fault) if report.verdict is Verdict.PENDING else ""
     return f"{report.verdict}{until}: {len(at_fault)} of {changes}"
+
+
+def _waived(report: Report) -> str:
+    """How many rules were waived, which counts wherever there is room for a line."""
+    count = sum(finding.verdict is Verdict.WAIVED for found in report.judgements for finding in found.findings)
+    return f", {count} waived" if count else ""
+
+
+def debts(report: Report, judgement: Judgement) -> Iterator[str]:
+    """What a judgement leaves to be countersigned by somebody else, one line each."""
+    if judgement.debts:
+        from gitstage.rules.waivers import in_words
+
+        yield from (in_words(debt, report.moment) for debt in judgement.debts)
 
 
 def _until(report: Report, pending: list[Judgement]) -> str:

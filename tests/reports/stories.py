@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from gitstage.findings import Finding, Judgement, Report, Verdict
+from gitstage.findings import Debt, Finding, Judgement, Report, Verdict
 
 NOW = datetime(2026, 11, 24, 10, 40, tzinfo=UTC)
 BASE, HEAD = "1a2b3c4d5e6f" + "0" * 28, "5d6e7f8a9b0c" + "0" * 28
@@ -145,6 +146,18 @@ FIRST = Report(
     judgements=(Judgement(thing="policy", action="policy", findings=()),), moment=NOW, head=HEAD, new_registry=True
 )
 
+WAIVED_SOAK = SOAKS.bind(
+    verdict=Verdict.WAIVED,
+    message="20 hours 40 minutes in staging of 24 hours; waived by alice until 2026-11-25T10:40:00Z: outage",
+    opens=None,
+    people=("alice",),
+)
+OWED = (
+    Debt(kind="waiver", by=("alice",), due=NOW + timedelta(hours=72), rule="soak", gate="standard", reason="outage"),
+    Debt(kind="rollback", by=("bob", "carol"), due=NOW - timedelta(hours=1)),
+)
+WAIVED = report(replace(promotion(WAIVED_SOAK, AUC_IN_BOUNDS), debts=OWED))
+
 STORIES = {
     "passed": PASSED,
     "refused": REFUSED,
@@ -152,4 +165,5 @@ STORIES = {
     "unknown when": UNKNOWN_WHEN,
     "empty": EMPTY,
     "first": FIRST,
+    "waived": WAIVED,
 }

@@ -17,6 +17,7 @@ from tests.reports.stories import (
     SOAKS,
     STORIES,
     UNKNOWN_WHEN,
+    WAIVED,
     promotion,
     report,
 )
@@ -144,3 +145,11 @@ def test_a_finding_without_a_file_stands_at_the_slot_or_nowhere() -> None:
         {"title": "soak pending (policy)"},
         {"title": "gitstage"},
     ]
+
+
+def test_what_was_waived_is_counted_and_stays_a_debt() -> None:
+    assert render(WAIVED) == snapshot("""\
+::warning file=registry.example/production/fraud-detector.yaml,title=soak waived (fraud-detector%3A production 1.0.0 → 1.1.0)::20 hours 40 minutes in staging of 24 hours; waived by alice until 2026-11-25T10:40:00Z: outage
+::notice title=gitstage::passed: 1 change, 1 waived%0Adebt: alice waived soak of standard (outage): to be countersigned within 3d%0Adebt: bob, carol rolled back: to be countersigned since 1h
+gitstage: passed: 1 change, 1 waived; debt: alice waived soak of standard (outage): to be countersigned within 3d; debt: bob, carol rolled back: to be countersigned since 1h
+""")

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from gitstage.findings import Finding, Judgement, Report, Verdict
+from gitstage.findings import Debt, Finding, Judgement, Report, Verdict
 from gitstage.reports import as_json, github, junit, markdown, sarif, text
 from gitstage.sinks import terminal
 from tests.reports.runner import annotation, commands_in
@@ -39,6 +39,17 @@ FINDINGS = st.builds(
     opens=MOMENTS,
     hint=MAYBE | HOSTILE.map(lambda text: f"gitstage {text}"),
     advisory=st.booleans(),
+    people=st.lists(HOSTILE, max_size=2).map(tuple),
+)
+DEBTS = st.builds(
+    Debt,
+    kind=st.sampled_from(["waiver", "rollback"]) | HOSTILE,
+    by=st.lists(HOSTILE, max_size=2).map(tuple),
+    due=MOMENTS,
+    rule=MAYBE,
+    gate=MAYBE,
+    reason=MAYBE,
+    expires=MOMENTS,
 )
 NUMBERS = st.none() | st.floats()
 JUDGEMENTS = st.builds(
@@ -52,6 +63,7 @@ JUDGEMENTS = st.builds(
     after=MAYBE,
     metrics=st.dictionaries(HOSTILE, st.tuples(NUMBERS, NUMBERS), max_size=2),
     findings=st.lists(FINDINGS, max_size=3).map(tuple),
+    debts=st.lists(DEBTS, max_size=2).map(tuple),
 )
 REPORTS = st.builds(
     Report,
@@ -92,12 +104,24 @@ def _tamed_judgement(judgement: Judgement) -> Judgement:
         after=_x(judgement.after),
         metrics={f"x{number}": values for number, values in enumerate(judgement.metrics.values())},
         findings=tuple(map(_tamed_finding, judgement.findings)),
+        debts=tuple(map(_tamed_debt, judgement.debts)),
     )
 
 
 def _tamed_finding(finding: Finding) -> Finding:
     texts = ("rule", "message", "path", "gate", "value", "threshold", "hint")
-    return finding.bind(**{name: _x(getattr(finding, name)) for name in texts})
+    return finding.bind(people=tuple(map(_x, finding.people)), **{name: _x(getattr(finding, name)) for name in texts})
+
+
+def _tamed_debt(debt: Debt) -> Debt:
+    return replace(
+        debt,
+        kind=debt.kind if debt.kind in ("waiver", "rollback") else "x",
+        by=tuple(map(_x, debt.by)),
+        rule=_x(debt.rule),
+        gate=_x(debt.gate),
+        reason=_x(debt.reason),
+    )
 
 
 def _x(text: Any) -> Any:

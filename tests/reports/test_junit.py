@@ -9,7 +9,19 @@ from xmlschema import XMLSchema
 
 from gitstage.findings import Finding, Judgement, Verdict
 from gitstage.reports.junit import render
-from tests.reports.stories import EMPTY, FIRST, NEAR_MISS, PASSED, PENDING, REFUSED, SOAKS, STORIES, promotion, report
+from tests.reports.stories import (
+    EMPTY,
+    FIRST,
+    NEAR_MISS,
+    PASSED,
+    PENDING,
+    REFUSED,
+    SOAKS,
+    STORIES,
+    WAIVED,
+    promotion,
+    report,
+)
 
 SCHEMA = XMLSchema(str(Path(__file__).parent / "schemas" / "junit-10.xsd"))
 
@@ -191,3 +203,30 @@ def test_a_test_has_the_same_name_in_every_run_and_no_other_has_it() -> None:
         "soak (gate standard): 24h",
         "soak (gate standard): 24h (2)",
     ]
+
+
+def test_what_was_waived_is_counted_and_stays_a_debt() -> None:
+    assert render(WAIVED) == snapshot("""\
+<?xml version='1.0' encoding='us-ascii'?>
+<testsuites name="gitstage" tests="2" failures="0" errors="0">
+  <testsuite name="fraud-detector: production 1.0.0 &#8594; 1.1.0" tests="2" failures="0" errors="0" skipped="1" timestamp="2026-11-24T10:40:00">
+    <properties>
+      <property name="base" value="1a2b3c4d5e6f0000000000000000000000000000" />
+      <property name="head" value="5d6e7f8a9b0c0000000000000000000000000000" />
+      <property name="registry" value="registry.example" />
+      <property name="verdict" value="passed" />
+    </properties>
+    <testcase name="soak (gate standard): 24h" classname="production/fraud-detector">
+      <skipped type="waived" message="waived: 20 hours 40 minutes in staging of 24 hours; waived by alice until 2026-11-25T10:40:00Z: outage">20 hours 40 minutes in staging of 24 hours; waived by alice until 2026-11-25T10:40:00Z: outage
+measured: 20h40m
+asked: 24h</skipped>
+    </testcase>
+    <testcase name="metrics (gate fraud): min 0.9" classname="production/fraud-detector">
+      <system-out>auc 0.953, min 0.9</system-out>
+    </testcase>
+    <system-err>debt: alice waived soak of standard (outage): to be countersigned within 3d
+debt: bob, carol rolled back: to be countersigned since 1h</system-err>
+    <system-out>passed: 1 change, 1 waived</system-out>
+  </testsuite>
+</testsuites>
+""")

@@ -7,7 +7,18 @@ from inline_snapshot import snapshot
 
 from gitstage.findings import Report, Verdict
 from gitstage.reports.markdown import render
-from tests.reports.stories import AUC_DROPPED, EMPTY, FIRST, PASSED, PENDING, REFUSED, UNKNOWN_WHEN, promotion, report
+from tests.reports.stories import (
+    AUC_DROPPED,
+    EMPTY,
+    FIRST,
+    PASSED,
+    PENDING,
+    REFUSED,
+    UNKNOWN_WHEN,
+    WAIVED,
+    promotion,
+    report,
+)
 
 
 def test_a_change_that_passed() -> None:
@@ -208,3 +219,32 @@ def test_a_text_without_end_is_cut() -> None:
     written = render(report(promotion(AUC_DROPPED.bind(message="x" * 100_000, path="y" * 100_000))))
     assert f" {'x' * 500}…<br>`registry.example/{'y' * 483}…` |" in written
     assert len(written) < 3000
+
+
+def test_what_was_waived_is_counted_and_stays_a_debt() -> None:
+    assert render(WAIVED) == snapshot("""\
+### ✅ gitstage: passed: 1 change, 1 waived
+
+`registry.example` · `1a2b3c4d5e6f` → `5d6e7f8a9b0c` · judged 2026-11-24 10:40 UTC
+
+| change | from → to | verdict |
+| --- | --- | --- |
+| fraud-detector: production | 1.0.0 → 1.1.0 | ✅ passed |
+
+#### ✅ fraud-detector: production 1.0.0 → 1.1.0
+
+| metric | 1.0.0 | 1.1.0 | difference |
+| --- | ---: | ---: | ---: |
+| auc | 0.951 | 0.953 | +0.002 |
+| f1 |  | 0.5 |  |
+| latency_p99_ms | 12 |  |  |
+
+| rule | verdict | what was found | measured | asked | what to do next |
+| --- | --- | --- | --- | --- | --- |
+| `soak`, gate `standard` | 🔓 waived | 20 hours 40 minutes in staging of 24 hours; waived by alice until 2026-11-25T10:&#8203;40:&#8203;00Z: outage | 20h40m | 24h |  |
+| `metrics`, gate `fraud` | ✅ passed | auc 0.953, min 0.9 | 0.953 | min 0.9 |  |
+
+🔓 Debt: alice waived soak of standard (outage): to be countersigned within 3d
+
+🔓 Debt: bob, carol rolled back: to be countersigned since 1h
+""")

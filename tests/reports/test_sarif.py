@@ -23,6 +23,7 @@ from tests.reports.stories import (
     REFUSED,
     SOAKS,
     STORIES,
+    WAIVED,
     promotion,
     report,
 )
@@ -134,6 +135,21 @@ def test_advice_is_suppressed_and_says_so() -> None:
         None,
         [{"kind": "external", "status": "accepted", "justification": "enforce: warn"}],
     ]
+
+
+def test_what_was_waived_is_suppressed_by_whom_and_stays_a_debt() -> None:
+    run = run_of(WAIVED)
+    assert [
+        (result["level"], result["properties"]["verdict"], result["suppressions"]) for result in run["results"]
+    ] == [("note", "waived", [{"kind": "external", "status": "accepted", "justification": "waived by alice"}])]
+    (invocation,) = run["invocations"]
+    assert (invocation["exitCode"], invocation["exitCodeDescription"]) == (0, "passed: 1 change, 1 waived")
+    assert [(one["level"], one["message"]["text"]) for one in invocation["toolExecutionNotifications"]] == snapshot(
+        [
+            ("warning", "debt: alice waived soak of standard (outage): to be countersigned within 3d"),
+            ("warning", "debt: bob, carol rolled back: to be countersigned since 1h"),
+        ]
+    )
 
 
 def test_what_passed_is_no_result() -> None:

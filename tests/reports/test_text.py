@@ -6,7 +6,15 @@ from click import unstyle
 from inline_snapshot import snapshot
 
 from gitstage.reports.text import render
-from tests.reports.stories import EMPTY, FIRST, PASSED, PENDING, REFUSED, UNKNOWN_WHEN
+from tests.reports.stories import (
+    EMPTY,
+    FIRST,
+    PASSED,
+    PENDING,
+    REFUSED,
+    UNKNOWN_WHEN,
+    WAIVED,
+)
 
 
 def test_a_change_that_passed() -> None:
@@ -170,3 +178,19 @@ def test_colour_is_the_terminals_own() -> None:
 def test_what_is_open_elsewhere_is_not_among_the_results() -> None:
     assert REFUSED.elsewhere
     assert render(REFUSED) == render(replace(REFUSED, elsewhere=()))
+
+
+def test_what_was_waived_is_counted_and_stays_a_debt() -> None:
+    assert render(WAIVED) == snapshot("""\
+fraud-detector: production 1.0.0 → 1.1.0  passed
+  ~ soak     20 hours 40 minutes in staging of 24 hours; waived by alice until 2026-11-25T10:40:00Z: outage  gate standard
+  ✓ metrics  auc 0.953, min 0.9  gate fraud
+  ~ debt: alice waived soak of standard (outage): to be countersigned within 3d
+  ~ debt: bob, carol rolled back: to be countersigned since 1h
+                    1.0.0  1.1.0
+    auc             0.951  0.953  +0.002
+    f1                       0.5
+    latency_p99_ms     12
+
+passed: 1 change, 1 waived
+""")
