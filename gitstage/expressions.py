@@ -152,9 +152,9 @@ def _value(compiled: cel.Expression, held: Mapping[str, Any]) -> bool:
         found = compiled.eval(data=held)
         said = found.value()
     except RuntimeError as error:
-        raise CannotEvaluate(_tidy(str(error))) from None
+        raise _no_value(str(error)) from None
     if not isinstance(said, bool):
-        raise CannotEvaluate(_tidy(str(said)))
+        raise _no_value(str(said))
     return said
 
 
@@ -209,8 +209,17 @@ def _no_such(name: str) -> str:
     return f"there is no '{name}'{near_miss(name, known)}"
 
 
+def _no_value(said: str) -> CannotEvaluate:
+    line = _tidy(said)
+    missing = _MISSING.fullmatch(line)
+    if missing is None:
+        return CannotEvaluate(line)
+    return CannotEvaluate(
+        f"there is no {missing[1] or missing[2]}",
+        hint="register a version that says it, or ask with has(…) or in first",
+    )
+
+
 def _tidy(said: str) -> str:
     """One line without the engine's codes."""
-    line = _STATUS.sub("", " ".join(said.split()))
-    missing = _MISSING.fullmatch(line)
-    return f"there is no {missing[1] or missing[2]}" if missing else line
+    return _STATUS.sub("", " ".join(said.split()))

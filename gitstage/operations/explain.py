@@ -109,7 +109,7 @@ def _silent(said: set[str]) -> list[str]:
 
 
 def _ways(finding: Finding, judgement: Judgement, stage: Stage | None) -> list[Way]:
-    if finding.verdict is Verdict.PASSED:
+    if finding.verdict not in (Verdict.REFUSED, Verdict.PENDING):
         return []
     if finding.opens is not None:
         return []
@@ -127,7 +127,6 @@ _WORDS = {
     "evidence": "a statement that says so",
     "metrics": "a value",
     "held": "its release",
-    "approvals": "an approval",
     "owner": "an approval",
 }
 
@@ -147,6 +146,9 @@ def _own_way(finding: Finding, judgement: Judgement, stage: Stage | None) -> Way
     if finding.rule == "evidence" and finding.threshold == "PASSED":
         command = f"gitstage attest {named} --type test-result --name {finding.about} --result passed"
         return Way(words="a newer statement that says PASSED", command=command)
+    if finding.rule == "approvals" and finding.threshold is not None:
+        command = f"gitstage approve {named} --for {judgement.stage} --sign KEY"
+        return Way(words=f"approval, {finding.threshold}, by who did not make the change", command=command)
     if finding.rule == "windows":
         return Way(words="other windows in gitstage.yaml: these leave no time")
     if finding.rule.startswith("rules/") and finding.hint is None and finding.threshold is not None:
@@ -159,7 +161,9 @@ def _waiver(findings: Iterable[Finding], judgement: Judgement, stage: Stage | No
     waivable = [
         finding.rule
         for finding in findings
-        if finding.verdict is not Verdict.PASSED and not finding.advisory and (finding.gate or finding.rule == "keep")
+        if finding.verdict in (Verdict.REFUSED, Verdict.PENDING)
+        and not finding.advisory
+        and (finding.gate or finding.rule == "keep")
     ]
     if stage is None or stage.waivers is None or not waivable:
         return None

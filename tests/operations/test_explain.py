@@ -114,6 +114,17 @@ def test_what_is_not_there_cannot_be_explained(served: Story) -> None:
                 )
             ],
         ),
+        (
+            finding("approvals", Verdict.PENDING, threshold="1 from owners", hint="sign the commits"),
+            PRODUCTION,
+            [
+                Way(
+                    words="approval, 1 from owners, by who did not make the change",
+                    command="gitstage approve m@1.1.0 --for production --sign KEY",
+                )
+            ],
+        ),
+        (finding("metrics", Verdict.WAIVED, threshold="min 0.9"), PRODUCTION, []),
         (finding("windows", Verdict.PENDING), PRODUCTION, [Way(words="other windows in gitstage.yaml: these leave no time")]),
         (finding("rules/own", threshold="true"), PRODUCTION, [Way(words="a version for which it holds: true")]),
         (finding("rules/own", hint="pip install 'gitstage[cel]'"), PRODUCTION, [Way(words="pip install 'gitstage[cel]'")]),
@@ -136,6 +147,7 @@ def test_what_would_make_a_rule_pass(said: Finding, stage: Stage | None, ways: l
         ([finding("keep", Verdict.PENDING)], WAIVED, "keep"),
         ([finding("stage-order")], WAIVED, None),
         ([finding("soak", Verdict.PASSED, gate="a")], WAIVED, None),
+        ([finding("soak", Verdict.WAIVED, gate="a")], WAIVED, None),
         ([finding("soak", gate="a", advisory=True)], WAIVED, None),
         ([finding("soak", gate="a")], PRODUCTION, None),
         ([finding("soak", gate="a")], None, None),

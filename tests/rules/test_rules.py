@@ -69,7 +69,10 @@ def test_a_rule_without_a_message_says_what_was_asked() -> None:
 
 def test_a_label_that_is_missing_refuses() -> None:
     assert answer(case({"team": "risk"}), expr=LICENSED) == Answer(
-        message='cannot be evaluated: there is no "license"', path=PATH, name="own"
+        message='cannot be evaluated: there is no "license"',
+        hint="register a version that says it, or ask with has(…) or in first",
+        path=PATH,
+        name="own",
     )
 
 

@@ -109,7 +109,7 @@ def _notes(row: Row, found: Explanation) -> list[str]:
     if finding.opens is not None:
         lines.append(f"passes by itself at {opening(finding.opens, found.moment)}")
     for way in row.ways:
-        lines.append(f"needs {_way(way)}")
+        lines.append(f"{'next:' if way.words == finding.hint else 'needs'} {_way(way)}")
     return lines
 
 

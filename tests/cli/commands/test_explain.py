@@ -18,6 +18,7 @@ gates:
     evidence:
     - {type: test-result, name: shadow-traffic}
     - {type: test-result, name: replay}
+    approvals: [{count: 1, from: oncall}]
     windows:
     - {deny: "Sat-Sun", timezone: Europe/Berlin}
     rules:
@@ -68,7 +69,11 @@ fraud-detector: production 1.1.0 → 1.2.0, from staging
     needs a newer statement that says PASSED: gitstage attest fraud-detector@1.2.0 --type test-result --name replay --result passed
 ✗  rules/named-team         standard
     cannot be evaluated: there is no "team"
+    next: register a version that says it, or ask with has(…) or in first
 ✓  rules/young              standard  true         version.version.startsWith('1.')
+…  approvals                standard  0 of 1       1 from oncall
+    1 approval by oncall missing: nobody can tell who made this change
+    needs approval, 1 from oncall, by who did not make the change: gitstage approve fraud-detector@1.2.0 --for production --sign KEY
 …  windows                  standard  opens in 7h  deny Sat-Sun, Europe/Berlin
     shut: deny Sat-Sun, Europe/Berlin
     passes by itself at 2026-03-01 23:00 UTC (in 7h)
@@ -83,6 +88,22 @@ what a gate asks can be waived by owners or oncall: gitstage waive fraud-detecto
 [1]
 """)
     assert gs.state() == before
+
+
+def test_a_rule_that_needs_something_installed_says_what_comes_next(gs: Shell) -> None:
+    text = gs.story.read("gitstage.yaml").partition("    # gates: [standard]")[0]
+    gs.story.write(
+        "gitstage.yaml", f"{text}    gates: [own]\ngates: {{own: {{rules: [{{name: own, python: acme}}]}}}}\n"
+    )
+    gs.story.commit("policy")
+    gs.story.tag()
+    lines = gs("--allow-plugin", "acme", "explain", "fraud-detector", "--to", "production").splitlines()
+    assert lines[4:6] == snapshot(
+        [
+            "    cannot be evaluated: no package that is installed here brings the plug-in 'acme'",
+            "    next: install the one whose entry points 'gitstage.rules' name 'acme'",
+        ]
+    )
 
 
 def test_what_only_time_can_change_says_when(gs: Shell) -> None:
