@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from gitstage.values import dataclass
 
@@ -114,6 +114,13 @@ class Layout:
 
     stages: frozenset[str]
     integer_versions: bool = False
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.stages, self.integer_versions))
 
     def place(self, path: str) -> Place:
         """What `path`, relative to the registry, means."""

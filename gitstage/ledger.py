@@ -247,6 +247,8 @@ class State:
         return replace(self, open={**self.open, str(waiting.thing): waiting})
 
     def without(self, thing: Thing) -> State:
+        if str(thing) not in self.open:
+            return self
         return replace(self, open={name: value for name, value in self.open.items() if name != str(thing)})
 
     def records_open(self, model: str) -> Open | None:
@@ -366,26 +368,28 @@ def _written(subject: str, document: Mapping[str, object]) -> str:
 
 def promotion_message(effect: Effect, registry: str) -> str:
     """The message of a promotion's tag: a line for people, then JSON. `registry` is the registry's id."""
-    return _written(
-        effect.subject(),
-        {
-            "schema": PROMOTION_SCHEMA,
-            "registry": registry,
-            "model": effect.slot.model,
-            "stage": effect.slot.stage,
-            "number": effect.number,
-            "action": effect.action,
-            "commit": effect.commit,
-            "moment": text_of(effect.moment),
-            "in": _occupant(effect.after, effect.after_blob),
-            "out": _occupant(effect.before, effect.before_blob),
-            "source": effect.source,
-            "policy": effect.policy,
-            "approvers": list(effect.approvers),
-            "debts": [debt_document(debt) for debt in effect.debts],
-            "findings": [finding_document(finding) for finding in effect.findings],
-        },
-    )
+    return _written(effect.subject(), promotion_document(effect, registry))
+
+
+def promotion_document(effect: Effect, registry: str) -> dict[str, object]:
+    """The JSON of a promotion's tag."""
+    return {
+        "schema": PROMOTION_SCHEMA,
+        "registry": registry,
+        "model": effect.slot.model,
+        "stage": effect.slot.stage,
+        "number": effect.number,
+        "action": effect.action,
+        "commit": effect.commit,
+        "moment": text_of(effect.moment),
+        "in": _occupant(effect.after, effect.after_blob),
+        "out": _occupant(effect.before, effect.before_blob),
+        "source": effect.source,
+        "policy": effect.policy,
+        "approvers": list(effect.approvers),
+        "debts": [debt_document(debt) for debt in effect.debts],
+        "findings": [finding_document(finding) for finding in effect.findings],
+    }
 
 
 def _occupant(version: str | None, blob: str | None) -> dict[str, str] | None:
@@ -403,35 +407,39 @@ def _occupant_from(document: Mapping[str, Any] | None) -> tuple[str, str] | tupl
 
 def version_message(registered: Registered, registry: str) -> str:
     """The message of a version's tag."""
-    return _written(
-        f"{registered.model}: register {registered.version}",
-        {
-            "schema": VERSION_SCHEMA,
-            "registry": registry,
-            "model": registered.model,
-            "version": registered.version,
-            "blob": registered.blob,
-            "commit": registered.commit,
-            "moment": text_of(registered.moment),
-        },
-    )
+    return _written(f"{registered.model}: register {registered.version}", version_document(registered, registry))
+
+
+def version_document(registered: Registered, registry: str) -> dict[str, object]:
+    """The JSON of a version's tag."""
+    return {
+        "schema": VERSION_SCHEMA,
+        "registry": registry,
+        "model": registered.model,
+        "version": registered.version,
+        "blob": registered.blob,
+        "commit": registered.commit,
+        "moment": text_of(registered.moment),
+    }
 
 
 def policy_message(policy: PolicyEffect, registry: str) -> str:
     """The message of a policy's tag."""
-    return _written(
-        f"policy: change {policy.number} takes effect",
-        {
-            "schema": POLICY_SCHEMA,
-            "registry": registry,
-            "number": policy.number,
-            "blob": policy.blob,
-            "digest": policy.digest,
-            "commit": policy.commit,
-            "moment": text_of(policy.moment),
-            "approvers": list(policy.approvers),
-        },
-    )
+    return _written(f"policy: change {policy.number} takes effect", policy_document(policy, registry))
+
+
+def policy_document(policy: PolicyEffect, registry: str) -> dict[str, object]:
+    """The JSON of a policy's tag."""
+    return {
+        "schema": POLICY_SCHEMA,
+        "registry": registry,
+        "number": policy.number,
+        "blob": policy.blob,
+        "digest": policy.digest,
+        "commit": policy.commit,
+        "moment": text_of(policy.moment),
+        "approvers": list(policy.approvers),
+    }
 
 
 def body_of(message: str) -> dict[str, Any]:

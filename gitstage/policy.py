@@ -25,7 +25,7 @@ from gitstage.canonical import DocumentError, Location, Problem, Unfit
 from gitstage.durations import WRITTEN, duration
 from gitstage.expressions import LONGEST
 from gitstage.fields import MAX_NAME, Name, Number, Part, distinct, frozen, matching, nothing, some
-from gitstage.layout import SLUG, SOURCES, stage_problem
+from gitstage.layout import SLUG, SOURCES, Layout, stage_problem
 from gitstage.people import PublicKey, matched, read_key
 from gitstage.values import dataclass, field
 
@@ -563,6 +563,11 @@ class Policy:
         """Whether a path, from the repository's root, is one of those that are guarded like gitstage.yaml itself."""
         parts = path.split("/")
         return any(patterns.matches(pattern, parts) for pattern in self._protected)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """What paths mean under this policy."""
+        return Layout(frozenset(self.stages), self.integer_versions)
 
     def line_of(self, *location: str | int) -> int | None:
         """The line (from 1) of a key in the file, `line_of("stages", "production")`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import MISSING, FrozenInstanceError, field, replace
+from dataclasses import MISSING, FrozenInstanceError, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,8 +18,20 @@ __all__ = ["dataclass", "field", "replace"]
 T = TypeVar("T")
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass
+    from dataclasses import dataclass, replace
 else:
+
+    def replace(value: T, **changes: object) -> T:
+        """`dataclasses.replace`, without looking at each field: the same value with other fields."""
+        names = getattr(type(value), "__plain_fields__", None)
+        if names is None or not changes.keys() <= names:
+            return dataclasses.replace(value, **changes)
+        attributes = value.__dict__
+        new = object.__new__(type(value))
+        # What was only computed of the old value (cached properties lie there, too) stays behind.
+        new.__dict__.update({name: attributes[name] for name in names})
+        new.__dict__.update(changes)
+        return new
 
     def dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
         """`dataclasses.dataclass` for frozen classes: values compare, hash and print by their fields.
@@ -36,6 +48,9 @@ else:
             for name, method in {**METHODS, **_comparing(cls), "__init__": _init(cls)}.items():
                 if name not in own:
                     setattr(cls, name, method)
+            fields = dataclasses.fields(cls)
+            plain = all(one.init for one in fields) and not own & {"__init__", "__post_init__"}
+            cls.__plain_fields__ = frozenset(one.name for one in fields) if plain else None
             return cls
 
         return made

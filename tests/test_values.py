@@ -200,3 +200,8 @@ def test_it_takes_what_the_standard_librarys_takes(values: list[int], named: dic
             Point(*values, **named)
     else:
         assert vars(Point(*values, **named)) == vars(theirs)
+
+
+def test_replacing_a_field_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(TypeError):
+        replace(Point(1), z=2)  # type: ignore[call-arg]

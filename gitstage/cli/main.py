@@ -44,6 +44,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "Judge": {
         "check": "Judge a change as a pull request would be judged.",
         "tag": "Put into effect what has landed.",
+        "audit": "Judge the whole history again, and say what does not agree.",
         "explain": "Say what a promotion would need to pass.",
         "hook": "Judge before a commit, before a push and on a server: hooks of git.",
         "policy": "Try a policy before it judges anything.",

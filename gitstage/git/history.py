@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitstage.changes import Change, Entry
@@ -43,21 +44,24 @@ class Difference(NamedTuple):
     changes: tuple[Change, ...]
 
 
-def differences(processes: Processes, pairs: Sequence[tuple[str, str | None]]) -> Iterator[list[Difference]]:
+def differences(processes: Processes, pairs: Iterable[tuple[str, str | None]]) -> Iterator[list[Difference]]:
     """What each (commit, base) differs in, some at a time, in their order; while one part is looked at, git goes on.
 
-    Raises GitError where a commit is missing or broken.
+    The pairs are asked for as they are needed. Raises GitError where a commit is missing or broken.
     """
-    if not pairs:
+    source = iter(pairs)
+    part = list(islice(source, AT_ONCE))
+    if not part:
         return
     asked = _Asked(processes.keep(*COMMAND))
-    parts = [pairs[at : at + AT_ONCE] for at in range(0, len(pairs), AT_ONCE)]
     try:
-        asked.ask(parts[0])
-        for at, part in enumerate(parts):
-            if at + 1 < len(parts):
-                asked.ask(parts[at + 1])
+        asked.ask(part)
+        while part:
+            following = list(islice(source, AT_ONCE))
+            if following:
+                asked.ask(following)
             yield _answered(asked.answer(), part)
+            part = following
     finally:
         # Whoever does not want to know more leaves git behind in the middle of an answer.
         asked.process.terminate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from gitstage.git.environment import Purpose
 from gitstage.git.errors import GitError, NoSuchRevision, RefLocked, RefMoved
@@ -134,6 +135,25 @@ def symbolic(processes: Processes, names: Sequence[str]) -> dict[str, str]:
     answer = processes.run("for-each-ref", "--format=%(refname) %(symref)", *_patterns(names))
     rows = (decoded(line).split(" ", 1) for line in answer.out.splitlines())
     return {name: target for name, target in rows if target and name in wanted}
+
+
+def tag_objects(processes: Processes, prefix: str) -> list[tuple[str, str, str | None]]:
+    """Name, id and what that id points at (None: it is no tag object) of the refs below a prefix."""
+    words = ("for-each-ref", "--format=%(refname) %(objectname) %(*objectname) ")
+    answer = processes.run(*words, *([prefix] if prefix.endswith("/") else []))
+    rows = (line.rsplit(b" ", 3) for line in answer.out.splitlines())
+    named = ((decoded(name), oid.decode(), target.decode() or None) for name, oid, target, _ in rows)
+    return [(name, oid, target) for name, oid, target in named if name.startswith(prefix)]
+
+
+def tags_by_id(store: ObjectStore, oids: Iterable[str]) -> dict[str, Tag]:
+    """Tag objects by their ids, without the names of their refs; what is broken or no tag is left out."""
+    found = {}
+    for oid, read in store.read_many(oids).items():
+        if read.kind == "tag":
+            with suppress(GitError):
+                found[oid] = parsed_tag("", oid, read.data)[0]
+    return found
 
 
 def peeled(store: ObjectStore, oid: str) -> str:

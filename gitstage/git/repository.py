@@ -216,6 +216,17 @@ class Repository:
         """Those of some refs that only stand for another, and the full name of the one that they stand for."""
         return refs.symbolic(self.processes, names)
 
+    def tag_objects(self, prefix: str) -> list[tuple[str, str, str | None]]:
+        """Of each tag below a prefix such as `refs/tags/a/`: its full name, its object's id, and the id of what that object points at.
+
+        The last is None for what is no annotated tag. The tags themselves are not read.
+        """
+        return refs.tag_objects(self.processes, prefix)
+
+    def tags_by_id(self, oids: Iterable[str]) -> dict[str, Tag]:
+        """Annotated tags by the ids of their objects, read together; `ref` is "". What is broken or no tag is left out."""
+        return refs.tags_by_id(self._store, oids)
+
     def config(self, key: str) -> str | None:
         """The last value of a key of git's configuration; "true" for one that stands there without a value."""
         section, _, rest = key.partition(".")
@@ -324,7 +335,7 @@ class Repository:
     def _line(self, *revisions: str) -> list[str]:
         return self.processes.run("rev-list", "--first-parent", "--reverse", *revisions).out.decode().split()
 
-    def differences(self, pairs: Sequence[tuple[str, str | None]]) -> Iterator[list[Difference]]:
+    def differences(self, pairs: Iterable[tuple[str, str | None]]) -> Iterator[list[Difference]]:
         """What each (commit, base) differs in, some at a time, in their order, by one process; None is the empty tree."""
         self._needs_history()
         return differences(self.processes, pairs)

@@ -28,7 +28,7 @@ class When:
 
 def when(registry: Registry, text: str) -> When:
     """What `--at` means: a date (00:00 UTC), an RFC 3339 moment, a promotion's tag, or a revision."""
-    moment = _moment(text)
+    moment = moment_in(text)
     if moment is not None:
         return When(text, moment=moment)
     change = _tagged(registry, text)
@@ -42,7 +42,8 @@ def when(registry: Registry, text: str) -> When:
         ) from error
 
 
-def _moment(text: str) -> datetime | None:
+def moment_in(text: str) -> datetime | None:
+    """The moment (UTC) that a date (00:00 UTC) or an RFC 3339 moment names; None where a text is neither."""
     try:
         if len(text) == 10:
             return datetime.combine(date.fromisoformat(text), time(), UTC)

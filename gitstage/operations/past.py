@@ -219,30 +219,22 @@ class TagPast:
         """Reads every tag of the registry, in one go."""
         tags = self._repo.tags(self._identity.tag_ref(""))
         self._seen.update(tag.ref for tag in tags)
-        models = {found[0] for tag in tags if (found := self._parts(tag.ref)) is not None}
-        self._take_in([tag for tag in tags if (parts := self._parts(tag.ref)) and parts[0] not in self._loaded], models)
+        models = {found[0] for tag in tags if (found := tag_parts(self._identity, tag.ref)) is not None}
+        self._take_in(
+            [tag for tag in tags if (parts := tag_parts(self._identity, tag.ref)) and parts[0] not in self._loaded],
+            models,
+        )
         self._loaded.update(models)
 
     def models(self) -> set[str]:
         """The models that have been read and have a tag that says that something took effect."""
         return {slot.model for slot in self._claims}
 
-    def _parts(self, ref: str) -> tuple[str, str, str] | None:
-        """Model, stage (or "") and what comes after of a ref in our names; None for any other."""
-        parts = ref.removeprefix(self._identity.tag_ref("")).split("/")
-        # No part of a model's name is called like a stage, or looks like a version.
-        for at, part in enumerate(parts[1:], start=1):
-            if part in self._identity.stages and at + 1 < len(parts):
-                return "/".join(parts[:at]), part, "/".join(parts[at + 1 :])
-            if part.startswith("v") and self._identity.layout.is_version(part[1:]):
-                return "/".join(parts[:at]), "", part
-        return None
-
     def _take_in(self, tags: list[Tag], models: set[str]) -> None:
         claims: dict[Slot, list[tuple[Effect, Tag]]] = {}
         self._seen.update(tag.ref for tag in tags)
         for tag in tags:
-            parts = self._parts(tag.ref)
+            parts = tag_parts(self._identity, tag.ref)
             if parts is None or parts[0] not in models:
                 continue
             model, stage, last = parts
@@ -299,6 +291,18 @@ class TagPast:
         if self._tip is None or not commits:
             return set(commits)
         return self._repo.not_in_trunk(commits, self._tip)
+
+
+def tag_parts(identity: Identity, ref: str) -> tuple[str, str, str] | None:
+    """Model, stage ("" for a version's tag) and what comes after of a ref in our names; None for any other."""
+    parts = ref.removeprefix(identity.tag_ref("")).split("/")
+    # No part of a model's name is called like a stage, or looks like a version.
+    for at, part in enumerate(parts[1:], start=1):
+        if part in identity.stages and at + 1 < len(parts):
+            return "/".join(parts[:at]), part, "/".join(parts[at + 1 :])
+        if part.startswith("v") and identity.layout.is_version(part[1:]):
+            return "/".join(parts[:at]), "", part
+    return None
 
 
 def _folders(name: str) -> list[str]:

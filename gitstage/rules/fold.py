@@ -91,7 +91,7 @@ class World:
     rule in Python by its name, or raises CannotEvaluate. `signed_by` gives the public keys with a good signature on a file
     of evidence (raises CannotVerify where that cannot be told), `commit_signers` the commits from one (None: its first
     parent) to another with those on each of them, and `forge` what a forge or a server says of who made and approved
-    changes. They are asked only where a rule needs them.
+    changes. They are asked only where a rule needs them. `watch` is told of each slot's case and what the judge said.
     """
 
     trees: Callable[[str], Snapshot]
@@ -105,6 +105,7 @@ class World:
     signed_by: Callable[[bytes], frozenset[str]] = nobody
     forge: Forge | None = None
     commit_signers: Callable[[str | None, str], Commits] = unknown
+    watch: Callable[[SlotCase, Judgement], None] | None = None
     policies: dict[str, Policy | DocumentError] = field(default_factory=dict)
     manifests: dict[str, ModelVersion | None] = field(default_factory=dict)
 
@@ -160,7 +161,7 @@ class _PastWith:
 
 def layout_of(policy: Policy) -> Layout:
     """What paths mean under a policy."""
-    return Layout(frozenset(policy.stages), policy.integer_versions)
+    return policy.layout
 
 
 def current_policy(state: State, world: World) -> Policy | None:
@@ -239,6 +240,7 @@ class _Stride:
         self.judgements: list[Judgement] = []
         self.policy = current_policy(self.start, world)
         self.was_without = self.policy is None
+        self._touched_under: dict[Layout, frozenset[Thing]] = {}
 
     @property
     def past(self) -> Past:
@@ -308,9 +310,12 @@ class _Stride:
             notes=(self.step.note,) if self.step.note else (),
         )
 
-    def _touched(self, layout: Layout) -> set[Thing]:
-        at_root = not self.world.folder
-        return {layout.place(change.path).thing for change in self.changed if not at_root or layout.owns(change.path)}
+    def _touched(self, layout: Layout) -> frozenset[Thing]:
+        if layout not in self._touched_under:
+            at_root = not self.world.folder
+            owned = [change.path for change in self.changed if not at_root or layout.owns(change.path)]
+            self._touched_under[layout] = frozenset(layout.place(path).thing for path in owned)
+        return self._touched_under[layout]
 
     @cached_property
     def _changed_paths(self) -> frozenset[str]:
@@ -562,6 +567,8 @@ class _Stride:
             return
         case = self._slot_case(slot, entry, last, empty=empty, touched=touched)
         judgement = _unless_blocked(judge_slot(case), None if unchanged else self.world.blocked(slot.model))
+        if self.world.watch is not None:
+            self.world.watch(case, judgement)
         passed = judgement.verdict is Verdict.PASSED
         if unchanged and passed:
             self.state = self.state.without(slot)

@@ -114,6 +114,10 @@ def said(gs: Shell) -> dict[str, list[Any]]:
     say("policy", "test")
     (story.path / "gitstage.test.yaml").unlink()
     say("status")
+    story.write(
+        "../stricter.yaml", story.read("gitstage.yaml").replace("min: 0.5, max-drop: 0.5, enforce: warn", "min: 0.94")
+    )
+    say("audit", "--policy", "../stricter.yaml", "--since", "90d")
     story.register("slow", "1.1.0")
     story.copy("models/slow/1.1.0.yaml", "staging/slow.yaml")
     story.copy("models/slow/1.0.0.yaml", "archived/slow/1.0.0.yaml")
@@ -126,6 +130,7 @@ def said(gs: Shell) -> dict[str, list[Any]]:
     story.commit("break it")
     say("tag", "--dry-run")
     say("tag")
+    say("audit")
     say("status")
     say("status", "fraud-detector")
     say("status", "--at", "2026-03-01T13:30Z")
@@ -151,7 +156,7 @@ def test_the_manual_says_nothing_that_is_not_there(said: dict[str, list[Any]]) -
     manual.pop("Findings")
     for name, documents in said.items():
         seen = {path for document in documents for path, _ in paths(document)}
-        rare = {"notes[]"}
+        rare = {"notes[]", "trusted[]"}
         assert (name, manual[name].keys() - seen - rare) == (name, set())
 
 

@@ -1,0 +1,276 @@
+"""`gitstage audit`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gitstage.cli.context import Context, json_option, pass_context
+from gitstage.cli.output import print_json, print_line, write_file
+from gitstage.errors import GitstageError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gitstage.checkpoint import Checkpoint
+    from gitstage.findings import Finding
+    from gitstage.operations.audit import Audit
+    from gitstage.operations.registries import Registry
+    from gitstage.operations.replay import NotTaken
+    from gitstage.policy import Policy
+
+INDENT = " " * 11
+EVERY = 500
+"""Commits after which progress is shown."""
+
+
+@click.command(
+    epilog="""\b
+Example:
+  gitstage audit                                            do trees, tags and policies agree?
+  gitstage audit --checkpoint audit.json --sign ~/.ssh/id_ed25519
+  gitstage audit --from audit.json                          only what is new; was anything removed?
+  gitstage audit --policy stricter.yaml --since 90d         what another policy would have refused
+"""
+)
+@click.option(
+    "--since", metavar="WHEN", help="Say only what happened since: a date, a moment, or a length such as 90d."
+)
+@click.option(
+    "--from",
+    "start",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Go on where an earlier audit ended, and find what was removed behind it.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a summary that a person can sign, and that a later audit begins with.",
+)
+@click.option("--sign", "key", metavar="KEY", help="Sign the checkpoint with an SSH key, into FILE.sig.")
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Ask what this gitstage.yaml would have refused.",
+)
+@click.option("--remake-ledger", is_flag=True, help="Where the ledger is lost, make it again from trees and tags.")
+@json_option
+@pass_context
+def command(
+    context: Context,
+    since: str | None,
+    start: Path | None,
+    checkpoint: Path | None,
+    key: str | None,
+    policy: Path | None,
+    remake_ledger: bool,
+    as_json: bool,
+) -> int:
+    """Judge the whole history again, from a clone, offline: do trees, tags, the ledger and the policies agree?
+
+    Finds what was forced, rewritten, moved, forged, backdated or bypassed.
+    Exit codes: 0 everything agrees, 1 something does not (or --policy would have refused something), 2 no answer.
+    """
+    from gitstage.operations import audit
+
+    if key is not None and checkpoint is None:
+        raise GitstageError("--sign signs a checkpoint", hint="--checkpoint FILE --sign KEY")
+    registry = context.registry()
+    found = audit.run(
+        registry,
+        since=None if since is None else _moment(registry, since),
+        start=None if start is None else _checkpoint(registry, start),
+        other=None if policy is None else _policy(policy),
+        progress=_progress,
+    )
+    made = audit.remade_ledger(registry, found) if remake_ledger else None
+    if as_json:
+        print_json(document(found))
+    else:
+        _tell(found)
+    if made is not None:
+        print_line(f"made {made} again", err=True)
+    if checkpoint is not None:
+        _write(found, checkpoint, key)
+    return found.exit_code
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stderr.isatty() and (done % EVERY == 0 or done == total):
+        click.echo("\r", err=True, nl=False)
+        print_line(f"judged {done} of {total} commits", err=True, nl=done >= total)
+
+
+def _moment(registry: Registry, text: str) -> datetime:
+    """When `--since` begins: a length of time counts back from now."""
+    from gitstage.durations import duration
+    from gitstage.operations.moments import moment_in
+
+    found = moment_in(text)
+    if found is not None:
+        return found
+    try:
+        return registry.now - duration(text)
+    except (ValueError, OverflowError):
+        raise GitstageError(
+            f"{text!r} is no moment and no length of time", hint="--since 90d, --since 2026-03-01"
+        ) from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise GitstageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _checkpoint(registry: Registry, path: Path) -> Checkpoint:
+    from gitstage.checkpoint import checkpoint_from
+
+    return checkpoint_from(_read(path), registry.identity.id)
+
+
+def _policy(path: Path) -> Policy:
+    from gitstage.policy import read_policy
+
+    return read_policy(_read(path))
+
+
+def _write(found: Audit, path: Path, key: str | None) -> None:
+    from gitstage.checkpoint import checkpoint_bytes
+
+    if found.checkpoint is None:
+        raise GitstageError("nothing has been judged yet, so there is no checkpoint", hint="gitstage tag")
+    data = checkpoint_bytes(found.checkpoint)
+    write_file(path, data.decode())
+    print_line(f"checkpoint {path}", err=True)
+    if key is not None:
+        from gitstage.signatures import sign
+
+        signature = path.with_name(f"{path.name}.sig")
+        write_file(signature, sign(data, key).armored.decode())
+        print_line(f"signature  {signature}", err=True)
+
+
+# for people
+
+
+def _tell(found: Audit) -> None:
+    for fault in found.faults:
+        about = fault.ref.removeprefix("refs/tags/") if fault.ref else fault.thing
+        where = f" at {fault.commit[:12]}" if fault.commit else ""
+        when = f" ({fault.moment:%Y-%m-%d %H:%M} UTC)" if fault.moment else ""
+        print_line(f"fault      {fault.kind}" + (f"  {about}" if about else "") + where + when)
+        print_line(f"{INDENT}{fault.message}")
+        if fault.hint:
+            print_line(f"{INDENT}try: {fault.hint}")
+    for asked in found.otherwise or ():
+        print_line(
+            f"{'refused' if asked.verdict == 'refused' else 'pending':<9}  {asked.thing} {asked.action} {asked.version} "
+            f"at {asked.commit[:12]} ({asked.moment:%Y-%m-%d %H:%M} UTC)"
+        )
+        _tell_rules(asked.findings)
+    for item in found.untaken:
+        _tell_untaken(item)
+    for said in found.trusted:
+        print_line(f"on trust   {said}")
+    counts = found.counts
+    print_line(
+        f"judged     {_count(counts['commits'], 'commit')} in {_count(counts['runs'], 'run')}: "
+        f"{_count(counts['promotions'], 'change')} of slots, {_count(counts['versions'], 'version')} and "
+        f"{_count(counts['policies'], 'policy', 'policies')} took effect"
+    )
+    if found.unjudged:
+        print_line(
+            f"note: {_count(found.unjudged, 'commit')} after {str(found.judged)[:12]} not judged yet: gitstage tag"
+        )
+    what = "nothing that is not as it should be" if not found.faults else _count(len(found.faults), "fault")
+    if found.otherwise is not None:
+        what += f"; {_count(len(found.otherwise), 'promotion')} would not have passed"
+    print_line(f"found      {what}")
+
+
+def _tell_untaken(item: NotTaken) -> None:
+    until = "still" if item.until is None else f"until {item.until:%Y-%m-%d %H:%M} UTC"
+    print_line(
+        f"no effect  {item.thing} of {item.commit[:12]}, {item.verdict} from {item.since:%Y-%m-%d %H:%M} UTC {until}"
+    )
+    _tell_rules(item.findings)
+
+
+def _tell_rules(findings: tuple[Finding, ...]) -> None:
+    for finding in findings:
+        print_line(f"{INDENT}{finding.rule}: {finding.message}")
+
+
+def _count(number: int, noun: str, plural: str | None = None) -> str:
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+# for programs
+
+
+def document(found: Audit) -> dict[str, object]:
+    """The audit as JSON, `gitstage/audit/v1`."""
+    from gitstage.ledger import finding_document, text_of
+
+    def when(moment: datetime | None) -> str | None:
+        return None if moment is None else text_of(moment)
+
+    return {
+        "schema": "gitstage/audit/v1",
+        "registry": found.registry,
+        "trunk": found.trunk,
+        "tip": found.tip,
+        "judged": found.judged,
+        "unjudged": found.unjudged,
+        "ledger": found.ledger,
+        "moment": when(found.moment),
+        "since": when(found.since),
+        "counts": dict(found.counts),
+        "faults": [
+            {
+                "kind": fault.kind,
+                "message": fault.message,
+                "ref": fault.ref,
+                "commit": fault.commit,
+                "thing": fault.thing,
+                "moment": when(fault.moment),
+                "hint": fault.hint,
+            }
+            for fault in found.faults
+        ],
+        "untaken": [
+            {
+                "thing": item.thing,
+                "commit": item.commit,
+                "verdict": str(item.verdict),
+                "since": when(item.since),
+                "until": when(item.until),
+                "findings": [finding_document(finding) for finding in item.findings],
+            }
+            for item in found.untaken
+        ],
+        "trusted": list(found.trusted),
+        "otherwise": None
+        if found.otherwise is None
+        else [
+            {
+                "thing": asked.thing,
+                "action": asked.action,
+                "version": asked.version,
+                "commit": asked.commit,
+                "moment": when(asked.moment),
+                "verdict": str(asked.verdict),
+                "findings": [finding_document(finding) for finding in asked.findings],
+            }
+            for asked in found.otherwise
+        ],
+        "exit_code": found.exit_code,
+    }
