@@ -18,6 +18,8 @@ FIRST = re.compile(
 """Why git, here or there, rejects a ref that somebody else has moved or made meanwhile."""
 IN_TRANSACTION = re.compile(r"transaction failed|failed to update ref|cannot lock ref")
 """What a remote says about a ref when its own transaction failed; why, is among the lines that it printed."""
+FIRST_SAYS_HOOK = re.compile(r"^remote: .*\bsomebody was first\b", re.MULTILINE)
+"""What gitstage's own hook says on a server, where it looked at a ref before git did."""
 CLOBBERED = re.compile(r"-> (\S+) +\(would clobber existing tag\)")
 """What git says of a tag that is not the same here and there."""
 FETCH = (
@@ -128,7 +130,7 @@ def push(processes: Processes, remote: str, updates: Mapping[str, str]) -> None:
 
 def _is_race(reason: str, answer: Answer) -> bool:
     if "hook declined" in reason:
-        return False
+        return FIRST_SAYS_HOOK.search(answer.err) is not None
     if FIRST.search(reason) or LOST.search(reason):
         return True
     return IN_TRANSACTION.search(reason) is not None and LOST.search(answer.err) is not None

@@ -114,7 +114,7 @@ class Claimed:
         elif tag.target != claim.commit:
             self._object(ref, f"it stands on {tag.target[:12]}, and this took effect at {claim.commit[:12]}")
         elif tag.message.rstrip("\n") != claim.message.rstrip("\n"):
-            self._object(ref, f"it claims what is not so: {_difference(tag.message, claim.message)}", SAME_RELEASE)
+            self._object(ref, f"it claims what is not so: {first_difference(tag.message, claim.message)}", SAME_RELEASE)
 
     # the ledger
 
@@ -239,7 +239,7 @@ class _NotSo(GitstageError):
     """A ledger does not say what folding says."""
 
 
-def _difference(said: str, so: str) -> str:
+def first_difference(said: str, so: str) -> str:
     """The first line at which two texts differ."""
     lines = zip(said.rstrip("\n").split("\n"), so.rstrip("\n").split("\n"), strict=False)
     for one, other in lines:

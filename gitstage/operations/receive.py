@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from gitstage.errors import GitstageError
@@ -73,12 +73,51 @@ def run(
     Raises GitstageError where it cannot be judged; then it is not let in either.
     """
     found = watch(repo, updates, trunks)
+    begun = _where(repo, updates, found)
+    late = _too_late(begun, {update.ref: update.old for update in updates})
+    if late:
+        return Received(user=user, objections=late)
+    received = _judged(repo, updates, found, user, plugins, (clock or utc_now)())
+    # Whoever was first while this was judged may be why it is refused: then the pusher tries again.
+    late = () if received.let_in else _too_late(_where(repo, updates, found), begun)
+    return Received(user=user, objections=late) if late else received
+
+
+def _where(repo: Repository, updates: Sequence[Update], found: Watch) -> dict[str, str | None]:
+    """Where the refs of a push are, and those that its judgement looks at."""
+    guarded = (ref for one in found.registries for ref in (one.trunk, one.identity.ledger_ref))
+    names = list(dict.fromkeys([*(update.ref for update in updates), *guarded]))
+    here = repo.refs(*names) if names else {}
+    return {name: here.get(name) for name in names}
+
+
+def _too_late(here: Mapping[str, str | None], expected: Mapping[str, str | None]) -> tuple[Objection, ...]:
+    """What to say where refs are not where they were expected."""
+    return tuple(
+        Objection(
+            ref=ref,
+            rule="trunk-continues",
+            message="somebody was first, it is not where it was",
+            hint="git fetch, then push again",
+        )
+        for ref, oid in expected.items()
+        if here[ref] != oid
+    )
+
+
+def _judged(
+    repo: Repository,
+    updates: Sequence[Update],
+    found: Watch,
+    user: str | None,
+    plugins: frozenset[str],
+    now: datetime,
+) -> Received:
     objections = [*found.objections, *_of_names(repo, updates, found)]
     tags = _tags(repo, updates)
     objections += _of_strangers(updates, tags, found)
     if objections:
         return Received(user=user, objections=tuple(objections))
-    now = (clock or utc_now)()
     reports: list[Report] = []
     for one in found.registries:
         guard = _Guard(repo, one, updates, tags, now, plugins)
@@ -92,19 +131,11 @@ def run(
 
 
 def _of_names(repo: Repository, updates: Sequence[Update], found: Watch) -> Iterable[Objection]:
-    here = repo.refs(*(update.ref for update in updates)) if updates else {}
-    links = repo.symbolic_refs(*here)
+    links = repo.symbolic_refs(*(update.ref for update in updates if update.old is not None))
     guarded = {ref for one in found.registries for ref in (one.trunk, one.identity.ledger_ref)}
     twins = {ref.lower(): ref for ref in guarded}
     for update in updates:
         ref = update.ref
-        if here.get(ref) != update.old:
-            yield Objection(
-                ref=ref,
-                rule="trunk-continues",
-                message="it is not where the push says it is",
-                hint="git fetch, then push again",
-            )
         if found.registries and ref.startswith(REPLACEMENTS):
             yield Objection(
                 ref=ref,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gitstage.git import GitError, NoSuchRevision, Repository
-from tests.git.sandbox import Sandbox
+from gitstage.git import GitError, NoSuchRevision, PushRefused, RefMoved, Repository
+from tests.git.sandbox import Sandbox, executable
 
 MISSING = "b" * 40
 
@@ -86,3 +86,18 @@ def test_hooks_lie_where_git_looks_for_them(sandbox: Sandbox, tmp_path: Path) ->
     bare.git("config", "core.hooksPath", "~/hooks")
     with bare.open() as repo:
         assert repo.hooks_folder == Path.home() / "hooks"
+
+
+@pytest.mark.parametrize(
+    ("said", "error"), [("x: somebody was first, go on", RefMoved), ("somebody else", PushRefused)]
+)
+def test_a_hook_that_says_that_somebody_was_first_is_a_race_and_no_refusal(
+    sandbox: Sandbox, tmp_path: Path, said: str, error: type[GitError]
+) -> None:
+    commit = sandbox.commit("one")
+    bare = Sandbox.made(tmp_path / "bare.git", "--bare")
+    executable(bare.path / "hooks" / "pre-receive", f"echo '{said}' >&2; exit 1")
+    sandbox.git("remote", "add", "origin", str(bare.path))
+    with sandbox.open() as repo, pytest.raises(GitError) as raised:
+        repo.push("origin", {"refs/heads/main": commit})
+    assert type(raised.value) is error

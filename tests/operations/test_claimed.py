@@ -13,7 +13,7 @@ from gitstage.git import Tag
 from gitstage.identity import Identity
 from gitstage.ledger import body_of
 from gitstage.operations import tag
-from gitstage.operations.claimed import claimed_registry, standing
+from gitstage.operations.claimed import claimed_registry, first_difference, standing
 from gitstage.operations.guarded import Guarded
 from tests.git.sandbox import git
 from tests.operations.guards import Guard
@@ -409,6 +409,31 @@ def test_somebody_who_goes_on_knowingly_after_the_trunk_was_rewritten_on_the_ser
     ada.write("README.md", "# after the accident\n")
     ada.commit("go on")
     guard.lets_in("main")
+
+
+def test_a_run_that_judged_less_than_the_run_before_it_is_refused(guard: Guard, ada: Story, ledger: str) -> None:
+    before = ada.git("rev-parse", "main~1")
+    forgery = child(ada, ledger, lambda said: said.update(clock=now(ada), judged=before))
+    assert "or one that was judged before" in guard.refuses(f"{forgery}:{ledger}")
+
+
+def test_a_command_that_lands_a_hold_puts_into_effect_what_had_landed_before_it(guard: Guard, ada: Story) -> None:
+    promoted_by_hand(ada)
+    guard.lets_in("main")
+    assert f"refs/tags/{SLOT}/3" in ada.hold(f"{MODEL}@1.2.0", push=True).tags
+    assert f"refs/tags/{SLOT}/3" in guard.refs()
+
+
+@pytest.mark.parametrize(
+    ("said", "so", "difference"),
+    [
+        ("a\n b\n", "a\n c\n", "'b' instead of 'c'"),
+        ("a\nb", "a", "it is longer, or cut off"),
+        ("a", "a\nb", "it is longer, or cut off"),
+    ],
+)
+def test_the_first_line_that_is_not_so_is_shown(said: str, so: str, difference: str) -> None:
+    assert first_difference(said, so) == difference
 
 
 def test_nobody_goes_on_knowingly_after_a_trunk_that_was_not_rewritten(guard: Guard, ada: Story, ledger: str) -> None:

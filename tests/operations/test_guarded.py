@@ -9,6 +9,7 @@ import pytest
 from gitstage.errors import GitstageError
 from gitstage.git import Repository
 from gitstage.git.creation import create
+from gitstage.ledger import State, state_document
 from gitstage.operations import init
 from gitstage.operations.guarded import Guarded, Objection, Update, Watch, by_ledger, watch
 from tests.git.sandbox import git
@@ -215,10 +216,7 @@ def test_a_ledger_that_speaks_of_nothing_that_is_here_is_an_error(server: Reposi
 
 
 def test_a_ledger_of_a_registry_of_which_nothing_ever_passed_says_nothing(server: Repository) -> None:
-    document = (
-        '{"schema": "gitstage/ledger/v1", "registry": "12", "clock": null, "judged": null, '
-        '"policy": {"commit": null, "number": 0}, "open": []}'
-    )
+    document = state_document(State(), "12").decode()
     assert by_ledger(server, "12", ledger_of(server, document)) is None
 
 
@@ -234,10 +232,7 @@ def test_a_broken_registry_beside_the_one_of_a_ledger_is_passed_over(server: Rep
     ada.write("gitstage.yaml", "{")
     tip = ada.commit("broken")
     arrived(server, ada, "refs/heads/topic")
-    document = (
-        f'{{"schema": "gitstage/ledger/v1", "registry": "{mine}", "clock": null, "judged": "{tip}", '
-        f'"policy": {{"commit": "{tip}", "number": 1}}, "open": []}}'
-    )
+    document = state_document(State(judged=tip, policy=tip, policy_number=1), mine).decode()
     found = by_ledger(server, mine, ledger_of(server, document))
     assert isinstance(found, Guarded)
     assert found.folder == "eu"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -380,7 +381,54 @@ def test_a_push_that_names_another_old_tip_than_there_is_is_refused(guard: Guard
         tip = ada.git("rev-parse", "HEAD")
         update = Update(ref="refs/heads/main", old=None, new=tip)
         received = receive.run(repo, (update,), clock=lambda: ada.now)
-    assert [objection.message for objection in received.objections] == ["it is not where the push says it is"]
+    assert [objection.message for objection in received.objections] == ["somebody was first, it is not where it was"]
+
+
+def test_what_is_refused_because_somebody_was_first_meanwhile_is_to_be_pushed_again(
+    guard: Guard, ada: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ada.path / f"models/{MODEL}/1.2.0.yaml").unlink()
+    ada.commit("evil")
+    guard.git("fetch", "--quiet", str(ada.path), "main:refs/heads/topic")
+    tip, old = ada.git("rev-parse", "HEAD"), ada.git("rev-parse", "HEAD~1")
+    folded = Registry.folded
+
+    def meanwhile(self: Registry, commit: str | None, *, lands: bool = False) -> object:
+        answer = folded(self, commit, lands=lands)
+        guard.git("update-ref", "refs/heads/main", f"{old}~1")
+        return answer
+
+    monkeypatch.setattr(Registry, "folded", meanwhile)
+    with guard.open() as repo:
+        received = receive.run(repo, (Update(ref="refs/heads/main", old=old, new=tip),), clock=lambda: ada.now)
+    assert [(objection.ref, objection.message) for objection in received.objections] == [
+        ("refs/heads/main", "somebody was first, it is not where it was")
+    ]
+
+
+def test_of_several_who_promote_at_once_all_land(guard: Guard, ada: Story) -> None:
+    guard.git("config", "receive.autogc", "false")
+    for model in ("a", "b", "c", "d"):
+        ada.register(model, "1.0.0", to="staging", push=True)
+    now = f"lambda: datetime.fromisoformat({ada.now.isoformat()!r})"
+    program = (
+        "import sys; from datetime import datetime; from gitstage.operations import registries; "
+        f"registries.utc_now = {now}; from gitstage.cli.main import main; sys.exit(main())"
+    )
+    guard.tick()
+    clones = [Team(guard.path.parent).member(f"member-{model}").path for model in ("a", "b", "c", "d")]
+    promoters = [
+        subprocess.Popen(
+            [sys.executable, "-P", "-c", program, "promote", clone.name[-1], "--to", "production", "--push"],
+            cwd=clone,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        for clone in clones
+    ]
+    said = [promoter.communicate()[0].decode() for promoter in promoters]
+    assert [promoter.returncode for promoter in promoters] == [0, 0, 0, 0], said
+    assert {f"refs/tags/{model}/production/1" for model in "abcd"} < guard.refs().keys()
 
 
 def test_a_ledger_of_a_registry_that_is_not_here_is_refused(guard: Guard, ada: Story) -> None:
