@@ -135,7 +135,7 @@ def expressions() -> str:
         "",
         f"An expression has at most {LONGEST:,} characters and {MOST_LOOPS} of `all`, `exists`, `exists_one`, `map` and `filter`.",
         "All its loops together have 10,000 turns; then it is stopped, and refuses.",
-        "Within a loop no texts or lists are put together with `+`.",
+        "Within a loop no texts or lists are put together with `+`, and `matches` takes a short pattern in quotes, without `{…}`.",
         "Several small rules cost no more than one large one, and say better what is wrong.",
     ]
     return "\n".join(parts) + "\n"

@@ -141,7 +141,7 @@ def _programs() -> Callable[[str], Program]:
             raise _refusal(str(error)) from None
         if compiled.return_type() != cel.Type.BOOL:
             raise CannotEvaluate(f"it is {compiled.return_type().name().lower()}, and must be true or false")
-        _refuse_growth(compiled.serialize())
+        _refuse_costs(expression, compiled.serialize())
         return lambda held: _value(compiled, held)
 
     return program
@@ -165,9 +165,16 @@ def _value(compiled: cel.Expression, held: Mapping[str, Any]) -> bool:
 _LOOP = b"\x1a\x07@result"
 _LISTS = b"add_list"
 _TEXTS = (b"add_string", b"add_bytes")
+_CHEAP = re.compile(
+    r"matches\s*\(\s*(?:"
+    r"'(?:(?!matches)[^'{\\\n]){0,100}'|r'(?:(?!matches)[^'{\n]){0,100}'|"
+    r'"(?:(?!matches)[^"{\\\n]){0,100}"|r"(?:(?!matches)[^"{\n]){0,100}"'
+    r")\s*\)"
+)
+"""A pattern that is compared with a text in no time: a short literal in which nothing is repeated by number."""
 
 
-def _refuse_growth(checked: bytes) -> None:
+def _refuse_costs(expression: str, checked: bytes) -> None:
     loops = checked.count(_LOOP)
     if loops > MOST_LOOPS:
         raise CannotEvaluate(f"it has {loops} loops, and may have {MOST_LOOPS}", hint="write several rules")
@@ -175,6 +182,10 @@ def _refuse_growth(checked: bytes) -> None:
         raise CannotEvaluate(
             "it puts texts or lists together in a loop",
             hint="compare their parts; write int(a.size) for a number whose type is not known",
+        )
+    if loops and "matches" in _CHEAP.sub("", expression):
+        raise CannotEvaluate(
+            "in a loop, matches takes a short pattern in quotes and without {…}", hint="startsWith, endsWith, contains"
         )
 
 

@@ -208,6 +208,34 @@ def test_what_would_grow_with_every_turn_is_refused_before_it_runs(expression: s
         check(expression)
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "'(((a|b){1,30}){1,30})c'",
+        f"'{'a' * 101}'",
+        "'a\\\\x7b30}'",
+        "version.description",
+        "version.description + 'a'",
+        '"matches(\'" + version.description',
+    ],
+)
+def test_in_a_loop_a_pattern_is_short_and_plain(pattern: str) -> None:
+    for call in (f"a.path.matches({pattern})", f"matches(a.path, {pattern})"):
+        with pytest.raises(CannotEvaluate, match=r"in a loop, matches takes a short pattern|puts texts or lists"):
+            check(f"version.artifacts.all(a, {call})")
+    assert value(f"version.model.matches({pattern}) || true", FACTS) is True
+
+
+def test_a_call_between_the_quotes_of_two_texts_is_seen() -> None:
+    with pytest.raises(CannotEvaluate, match="in a loop, matches takes a short pattern"):
+        check('version.data.all(d, d.name == "matches(\'" || d.name.matches(d.name) || d.name == "\')")')
+
+
+@pytest.mark.parametrize("pattern", ["'[.]onnx$'", "r'\\.onnx$'", '"^[a-z]+[.](onnx|bin)$"', 'r"\\.onnx$"', "'o' "])
+def test_patterns_that_people_write_are_taken_in_loops(pattern: str) -> None:
+    assert value(f"version.artifacts.all(a, a.path.matches({pattern}))", FACTS) is True
+
+
 def test_texts_are_put_together_outside_of_loops_and_numbers_are_added_within() -> None:
     assert value("version.model + '@' + version.version == 'risk/fraud@1.1.0'", FACTS) is True
     assert value("version.artifacts.map(a, 1 + 1).size() == 1", FACTS) is True
