@@ -6,9 +6,18 @@ import hashlib
 from collections.abc import Sequence
 
 from gitstage.approvals import APPROVAL, PolicyChange, PolicySaid, Said
-from gitstage.changes import FILE, Nothing, Snapshot, changes_between, joined
+from gitstage.changes import FILE, Entry, Nothing, Overlay, Snapshot, changes_between, joined
 from gitstage.errors import GitstageError
-from gitstage.layout import CONFIGURATION, EVIDENCE, POLICY, POLICY_EVIDENCE, Slot, evidence_folder
+from gitstage.layout import (
+    CONFIGURATION,
+    EVIDENCE,
+    POLICY,
+    POLICY_EVIDENCE,
+    RECORD_FOLDERS,
+    Records,
+    Slot,
+    evidence_folder,
+)
 from gitstage.operations.landing import Outcome, carry_out
 from gitstage.operations.naming import in_words, known_stage, version_named, without_back
 from gitstage.operations.promote import expanded, together
@@ -16,6 +25,8 @@ from gitstage.operations.registries import Registry
 from gitstage.operations.saying import Word, binding, ends, plan_of, policy_of
 from gitstage.operations.signing import Pen
 from gitstage.plans import Plan, Scene, Step
+from gitstage.rules.tombstones import MAY_GO, tombstone_in
+from gitstage.values import replace
 
 LONGEST_REASON = 1000
 
@@ -82,22 +93,76 @@ def run_policy(
         in_words(reason, longest=LONGEST_REASON)
     pen = Pen(sign)
 
-    def planner(scene: Scene) -> Plan:
-        about = _policy_change(registry, scene)
+    def planned(scene: Scene, about: PolicyChange, what: str) -> Plan:
         word = Word(
             said=PolicySaid(about=about, made=registry.now, expires=until, reason=reason),
             folder=f"{EVIDENCE}/{POLICY_EVIDENCE}/{about.policy}",
             called=APPROVAL,
-            subject=f"gitstage: approve the policy {about.policy[:12]}",
+            subject=f"gitstage: approve {what}",
             step=Step(action="approve", model=CONFIGURATION),
         )
         return plan_of(scene, word, pen)
 
+    def planner(scene: Scene) -> Plan:
+        plans = []
+        changed = _policy_change(registry, scene)
+        if changed is not None:
+            plans.append(planned(scene, changed, f"the policy {changed.policy[:12]}"))
+        for model, about in _redactions(registry, scene):
+            with_those = replace(scene, registry=Overlay(scene.registry, *_edits(plans)))
+            plans.append(planned(with_those, about, f"what is redacted of {model}"))
+        if not plans:
+            raise GitstageError(
+                "nothing of the policy changes here, and nothing is redacted",
+                hint="git switch to the branch that changes it; --push approves what waits on the trunk",
+            )
+        return together(plans, f"approve {len(plans)} changes")
+
     return carry_out(registry, planner, push=push, dry_run=dry_run)
 
 
-def _policy_change(registry: Registry, scene: Scene) -> PolicyChange:
-    """The change of the policy, and of what it protects, that is declared. Raises GitstageError where there is none."""
+def _edits(plans: Sequence[Plan]) -> tuple[dict[str, Entry | None], dict[str, bytes]]:
+    """What some plans put where, together, and the bytes of it."""
+    edits = {path: entry for plan in plans for path, entry in plan.edits.items()}
+    return edits, {oid: data for plan in plans for oid, data in plan.blobs.items()}
+
+
+def _redactions(registry: Registry, scene: Scene) -> list[tuple[str, PolicyChange]]:
+    """The tombstones that are declared and have not passed, model by model, as an approval is bound to them."""
+    policy, state = policy_of(scene), scene.state
+    assert state is not None
+    judged = registry.at(state.judged)
+    found: dict[str, dict[str, str]] = {}
+    models = registry.models_changed(judged, scene.registry)
+    models |= {item.thing.model for item in state.open.values() if isinstance(item.thing, Records)}
+    for model in sorted(models):
+        passed = registry.at(state.passed_commit(Records(model)))
+        for folder in RECORD_FOLDERS:
+            for change in changes_between(passed, scene.registry, f"{folder}/{model}"):
+                place = scene.layout.place(change.path)
+                old = change.before is None or tombstone_in(passed, change.before) is not None
+                if old or place.model != model or place.kind not in MAY_GO:
+                    continue
+                if tombstone_in(scene.registry, change.after) is not None:
+                    path = joined(registry.folder, change.path)
+                    found.setdefault(model, {})[path] = str(digest_at(scene.registry, change.path))
+    return [
+        (
+            model,
+            PolicyChange(
+                registry=policy.id,
+                policy=policy.digest,
+                base=policy.digest,
+                number=state.policy_number,
+                files=files,
+            ),
+        )
+        for model, files in found.items()
+    ]
+
+
+def _policy_change(registry: Registry, scene: Scene) -> PolicyChange | None:
+    """The change of the policy, and of what it protects, that is declared; None where there is none."""
     policy, state = policy_of(scene), scene.state
     assert state is not None
     passed = state.passed_commit(POLICY)
@@ -107,10 +172,7 @@ def _policy_change(registry: Registry, scene: Scene) -> PolicyChange:
     guarded = [path for path in _changed(before, after) if path != own and policy.is_protected(path)]
     new = digest_at(after, own)
     if new is None or (before.entry(own) == after.entry(own) and not guarded):
-        raise GitstageError(
-            "nothing of the policy changes here",
-            hint="git switch to the branch that changes it; --push approves what waits on the trunk",
-        )
+        return None
     return PolicyChange(
         registry=policy.id,
         policy=new,

@@ -26,6 +26,8 @@ LOCKED = 5
 """How often in a row a ref may be locked, for a second each time, until its lock is taken for a forgotten one."""
 LONGEST_PAUSE = 30.0
 """Seconds that are waited at most before another try."""
+TORN = (0.05, 0.2, 0.5)
+"""Seconds until a remote is asked again whose ledger has judged a commit that its trunk does not have."""
 MANY_MODELS = 100
 """From here on all tags are fetched instead of those of each model."""
 
@@ -173,7 +175,34 @@ def bring_up_to_date(registry: Registry, models: Iterable[str]) -> None:
     """Fetches the trunk, the ledger, and the tags that judging them takes.
 
     In one request, so that all are of one moment: a ledger that is newer than the trunk has judged what is not here.
+    Where a remote was asked while it moved its refs, one after the other, it is so all the same, and asked again.
     """
+    asked, before = set(models), registry.repo.ref(registry.local_ledger_ref)
+    for pause in (*TORN, None):
+        _fetch_refs(registry, asked)
+        fresh = registry.again()
+        if not _has_judged_what_is_not_here(fresh):
+            others = _models_with_news(fresh, before) - asked
+            if others:
+                registry.repo.fetch(str(registry.remote), _tag_refspecs(registry.identity, others))
+            return
+        if pause is not None:
+            sleep(pause)
+
+
+def _has_judged_what_is_not_here(registry: Registry) -> bool:
+    judged = registry.state.judged
+    if judged is None or judged == registry.tip:
+        return False
+    try:
+        registry.repo.commits([judged])
+    except NoSuchRevision:
+        return True
+    return False
+
+
+def _fetch_refs(registry: Registry, models: set[str]) -> None:
+    """Fetches the trunk, the ledger, and the tags of some models."""
     repo, remote, identity = registry.repo, registry.remote, registry.identity
     assert remote is not None
     trunk = f"+refs/heads/{identity.trunk}:refs/remotes/{remote}/{identity.trunk}"
@@ -181,17 +210,13 @@ def bring_up_to_date(registry: Registry, models: Iterable[str]) -> None:
     if kept.startswith("refs/heads/"):
         kept = f"refs/remotes/{remote}/{kept.removeprefix('refs/heads/')}"
     ledger = f"+{identity.ledger_ref}:{kept}"
-    asked, before = set(models), repo.ref(registry.local_ledger_ref)
-    tags = _tag_refspecs(identity, asked)
+    tags = _tag_refspecs(identity, models)
     try:
         repo.fetch(remote, [trunk, ledger, *tags])
     except NoSuchRevision:
         _fetch_if_there(repo, remote, ledger)
         _fetch_if_there(repo, remote, trunk)
         repo.fetch(remote, tags)
-    others = _models_with_news(registry.again(), before) - asked
-    if others:
-        repo.fetch(remote, _tag_refspecs(identity, others))
 
 
 def _tag_refspecs(identity: Identity, models: set[str]) -> list[str]:

@@ -96,6 +96,7 @@ ALL: tuple[Rule, ...] = (
         id="governance",
         summary="the policy and what it protects change with approvals",
         policy=governance.policy,
+        records=governance.records,
     ),
     Rule(
         id="owner",

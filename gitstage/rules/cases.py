@@ -92,7 +92,8 @@ class RecordsCase:
     """A change of all that carries one model's name besides its slots.
 
     `left` are the versions that have left one of the model's slots, `in_stages` those that are in effect, with a stage
-    of each. `displaced` are models of which a version passed, whatever has become of their files since.
+    of each. `displaced` are models of which a version passed, whatever has become of their files since. `policy_number`
+    counts the policies that have taken effect.
     """
 
     model: str
@@ -104,6 +105,7 @@ class RecordsCase:
     left: frozenset[str]
     now: datetime
     in_stages: Mapping[str, str] = field(default_factory=dict)
+    policy_number: int = 0
     displaced: frozenset[str] = frozenset()
     voices: Voices = SILENT
 

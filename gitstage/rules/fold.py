@@ -512,6 +512,7 @@ class _Stride:
                 if (effects := self.past.effects(Slot(model, stage))) and effects[-1].after is not None
             },
             displaced=self.displaced,
+            policy_number=self.state.policy_number,
             voices=self._voices(thing, touched=touched),
         )
         judgement = judge_records(case)

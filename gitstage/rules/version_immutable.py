@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Entry, Snapshot
-from gitstage.findings import Verdict
 from gitstage.layout import EVIDENCE, NUMBER, POLICY_EVIDENCE, evidence_folder
 from gitstage.rules.cases import LARGEST_DOCUMENT, Answer, Answers, PolicyCase, RecordsCase
 from gitstage.rules.tombstones import put_up, why_not
@@ -47,8 +46,6 @@ def records(case: RecordsCase) -> Answers:
         why = why_not(case, change, place, found)
         if why is not None:
             yield Answer(message=why, path=change.path, hint=f"gitstage withdraw {case.model}")
-        elif case.policy.governance:
-            yield Answer(verdict=Verdict.PENDING, message="waits for the approvals of governance", path=change.path)
     for change, place in case.changes:
         if change.path in gone:
             continue

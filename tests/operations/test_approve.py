@@ -236,4 +236,4 @@ def test_protected_files_are_approved_with_it(asked: Story, keys: dict[str, Path
 def test_where_nothing_of_the_policy_changes_there_is_nothing_to_approve(asked: Story, keys: dict[str, Path]) -> None:
     with unchanged(asked.path), pytest.raises(GitstageError) as caught:
         approve.run_policy(asked.registry(), sign=[str(keys["ada"])])
-    assert caught.value.message == "nothing of the policy changes here"
+    assert caught.value.message == "nothing of the policy changes here, and nothing is redacted"

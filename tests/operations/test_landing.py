@@ -520,3 +520,41 @@ def test_a_branch_that_is_behind_is_judged_as_it_would_be_merged(serving_team: t
         if found.rule == "conflict"
     ]
     assert (outcome.exit_code, conflicts) == (1, ["production/fraud-detector.yaml"])
+
+
+def test_a_remote_that_was_asked_while_its_refs_moved_is_asked_again(
+    team: tuple[Team, Story], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    party, ada = team
+
+    def bare(*words: str) -> None:
+        git("--git-dir=.", *words, cwd=party.remote)
+
+    bob = party.member("bob", now=ada.now)
+    ada.register("m", "1.0.0")
+    ada.git("push", "--quiet", "origin", "main")
+    old = party.refs()["refs/heads/main"]
+    ada.write("card.txt", "x")
+    ada.git("add", "card.txt")
+    ada.git("commit", "--quiet", "-m", "another")
+    ada.git("push", "--quiet", "origin", "main")
+    ada.tag()
+    new = party.refs()["refs/heads/main"]
+    # The ledger has moved and the trunk has not yet, as whoever looks in between sees it.
+    bare("update-ref", "refs/heads/main", old)
+    asked: list[float] = []
+
+    def moves_meanwhile(pause: float) -> None:
+        asked.append(pause)
+        bare("update-ref", "refs/heads/main", new)
+
+    monkeypatch.setattr(landing, "sleep", moves_meanwhile)
+    landing.bring_up_to_date(bob.registry(), ())
+    assert asked == [landing.TORN[0]]
+    assert bob.registry().tip == new
+    bare("update-ref", "refs/heads/main", old)
+    monkeypatch.setattr(landing, "sleep", asked.append)
+    # Over a transport that brings nothing but what the trunk has.
+    git("clone", "--quiet", party.remote.as_uri(), "eve", cwd=party.folder)
+    landing.bring_up_to_date(Story(party.folder / "eve", now=ada.now).registry(), ())
+    assert asked == [landing.TORN[0], *landing.TORN]

@@ -42,7 +42,7 @@ nothing to change: it is declared already
 
 def test_a_policy_is_approved(gs: Shell, keys: dict[str, Path]) -> None:
     assert gs("approve", "--policy", "--sign", str(keys["ada"])) == snapshot("""\
-! error: nothing of the policy changes here
+! error: nothing of the policy changes here, and nothing is redacted
 !   try: git switch to the branch that changes it; --push approves what waits on the trunk
 [2]
 """)
