@@ -9,7 +9,7 @@ import pytest
 
 from gitstage.approvals import Binding, PolicyChange, PolicySaid, Said
 from gitstage.errors import GitstageError, NoSuchThing
-from gitstage.operations import approve
+from gitstage.operations import approve, redact
 from gitstage.operations.landing import Outcome
 from gitstage.signatures.signing import CannotSign
 from tests.operations.pictures import unchanged
@@ -231,6 +231,29 @@ def test_protected_files_are_approved_with_it(asked: Story, keys: dict[str, Path
     assert isinstance(said, PolicySaid)
     assert dict(said.about.files) == {"CODEOWNERS": digest(asked, "CODEOWNERS"), "ci/old.yml": None}
     assert said.about.policy == said.about.base == digest(asked, "gitstage.yaml")
+
+
+def test_tombstones_are_approved_by_their_digests(asked: Story, keys: dict[str, Path]) -> None:
+    asked.git("switch", "--quiet", "--create", "work")
+    redact.run(asked.registry(), "fraud-detector@1.0.0", reason="a name")
+    outcome = approve.run_policy(asked.registry(), sign=[str(keys["ada"])])
+    (path,) = outcome.plan.edits
+    current = digest(asked, "gitstage.yaml")
+    assert path == f"evidence/policy/{current}/approval-ada/1.json"
+    assert outcome.plan.subject == "gitstage: approve what is redacted of fraud-detector"
+    said, _ = said_in(asked, path)
+    assert isinstance(said, PolicySaid)
+    places = ("archived/fraud-detector/1.0.0.yaml", "models/fraud-detector/1.0.0.yaml")
+    assert dict(said.about.files) == {place: digest(asked, place) for place in places}
+    assert (said.about.policy, said.about.base) == (current, current)
+
+
+def test_a_policy_and_what_is_redacted_are_approved_in_one_commit(asked: Story, keys: dict[str, Path]) -> None:
+    loosened(asked)
+    redact.run(asked.registry(), "fraud-detector@1.0.0", reason="a name")
+    outcome = approve.run_policy(asked.registry(), sign=[str(keys["ada"])])
+    assert len(outcome.plan.edits) == 2
+    assert outcome.exit_code == 0
 
 
 def test_where_nothing_of_the_policy_changes_there_is_nothing_to_approve(asked: Story, keys: dict[str, Path]) -> None:

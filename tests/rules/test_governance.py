@@ -10,6 +10,7 @@ import pytest
 from gitstage.changes import EXECUTABLE, Entry
 from gitstage.findings import Finding, Verdict
 from gitstage.forges import Forge, ForgeChange, Review
+from gitstage.manifest import tombstone
 from gitstage.rules import governance
 from gitstage.rules.fold import digest_at
 from tests.registries import Story, peopled, policy_case, tree
@@ -276,3 +277,100 @@ def test_where_there_was_no_policy_nobody_is_asked() -> None:
     old = policy_case({"gitstage.yaml": looser()}, {"README.md": "x"})
     assert list(governance.policy(old)) == []
     assert replace(old, about=lambda: None) == old
+
+
+# Redacting
+
+
+def gone(it: Story, version: str = "1.0.0") -> dict[str, str | None]:
+    """The manifest of a version makes way for a tombstone; its path, and the digest of the tombstone."""
+    path = f"models/m/{version}.yaml"
+    it.write(path, tombstone(it.read(path), "a name"))
+    return {it.at(path): hashlib.sha256(it.read(path)).hexdigest()}
+
+
+def registered() -> Story:
+    it = Story(peopled(GATE, governance=ONE))
+    it.register("m", "1.0.0").register("m", "1.1.0").land("alice")
+    return it.wait(hours=1)
+
+
+def asked_of(it: Story) -> Finding:
+    (found,) = [found for found in it.said("records/m") if found.rule == "governance"]
+    return found
+
+
+def test_what_is_redacted_waits_for_the_approvals_that_a_policy_would_need() -> None:
+    it = registered()
+    files = gone(it)
+    it.land("alice")
+    assert it.open == {"records/m": ["pending", "governance"]}
+    assert asked_of(it) == Finding(
+        rule="governance",
+        verdict=Verdict.PENDING,
+        message="1 approval by compliance missing (bob or carol could)",
+        value="0 of 1",
+        threshold="1 from compliance",
+        hint="gitstage approve --policy --sign KEY",
+    )
+    it.approve_policy("carol", change={"files": files}).land()
+    assert it.open == {}
+
+
+def test_who_redacts_does_not_approve_it() -> None:
+    it = registered()
+    files = gone(it)
+    it.approve_policy("carol", change={"files": files}).land("carol")
+    assert it.open == {"records/m": ["pending", "governance"]}
+    assert "carol made the change" in asked_of(it).message
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"files": {}}, "is for another content"),
+        ({"files": {"registry/models/m/1.1.0.yaml": "0" * 64}}, "is for another content"),
+        ({"registry": "00000000-0000-4000-8000-000000000000"}, "is for another registry"),
+        ({"number": 7}, "was given before the policy changed"),
+    ],
+)
+def test_an_approval_of_something_else_redacts_nothing(change: dict[str, Any], why: str) -> None:
+    it = registered()
+    files = gone(it)
+    it.approve_policy("carol", change={"files": files, **change}).land("alice")
+    assert it.open == {"records/m": ["pending", "governance"]}
+    assert why in asked_of(it).message
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_a_review_of_the_tombstone_approves_it_and_of_another_does_not(other: bool) -> None:
+    it = registered()
+    gone(it)
+    commit = it.commit()
+    reviewed = commit
+    if other:
+        it.write("models/m/1.0.0.yaml", tombstone(b"x", "a name"))
+        reviewed = it.commit()
+        it.line.pop()
+    review = Review(account="bob-acme", commit=reviewed, moment=it.now)
+    change = ForgeChange(authors=frozenset({"alice-acme"}), approvals=(review,), commits=frozenset({commit}))
+    it.forge = Forge(kind="github", changes=(change,))
+    it.tag()
+    assert it.open == ({"records/m": ["pending", "governance"]} if other else {})
+    if other:
+        assert "is of another models/m/1.0.0.yaml" in asked_of(it).message
+
+
+def test_without_governance_the_forge_guards_what_is_redacted() -> None:
+    it = Story(peopled(GATE))
+    it.register("m", "1.0.0").land()
+    gone(it)
+    it.land()
+    assert it.open == {}
+
+
+def test_whoever_approves_a_policy_has_redacted_nothing() -> None:
+    it = registered()
+    gone(it)
+    it.policy(peopled(LOOSER, governance=ONE)).approve_policy("carol").land("alice")
+    assert it.open == {"records/m": ["pending", "governance"]}
