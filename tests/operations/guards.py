@@ -31,10 +31,10 @@ class Guard:
         self.story = story
 
     @classmethod
-    def over(cls, team: Team, story: Story, *options: str) -> Guard:
-        """The hook is installed now, whatever was pushed before; its clock is the story's."""
+    def over(cls, team: Team, story: Story, *options: str, first: str = "") -> Guard:
+        """The hook is installed now, whatever was pushed before; its clock is the story's. `first` is run before it."""
         guard = cls(team.remote, story)
-        words = [sys.executable, "-P", "-c", AT, "hook", "pre-receive", *options]
+        words = [sys.executable, "-P", "-c", first + AT, "hook", "pre-receive", *options]
         executable(guard.path / "hooks" / "pre-receive", f"exec {shlex.join(words)}")
         return guard
 

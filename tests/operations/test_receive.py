@@ -230,6 +230,20 @@ def test_a_policy_loosened_in_the_commit_before_is_judged_by_the_policy_before_i
     assert "policy-alone" in guard.refuses("main")
 
 
+def test_where_the_engine_of_a_rule_is_missing_nothing_passes_it(guard: Guard, ada: Story) -> None:
+    pytest.importorskip("cel_expr_python")
+    rule = "    rules:\n    - {name: r, expr: \"version.version != '0.0.1'\", message: m}"
+    gate = {"# gates: [standard]": "gates: [standard]", "# gates:\n#   standard:\n": "gates:\n  standard:\n"}
+    amend(guard, {**gate, "#     soak: 24h": rule})
+    ada.copy(f"models/{MODEL}/1.2.0.yaml", f"production/{MODEL}.yaml")
+    ada.copy(f"models/{MODEL}/1.1.0.yaml", f"archived/{MODEL}/1.1.0.yaml")
+    ada.commit("promote")
+    team = Team(guard.path.parent)
+    without = Guard.over(team, ada, first="import sys; sys.modules['cel_expr_python'] = None; ")
+    assert "pip install 'gitstage[cel]'" in without.refuses("main")
+    Guard.over(team, ada).lets_in("main")
+
+
 @pytest.mark.parametrize(
     ("replacements", "said"),
     [
