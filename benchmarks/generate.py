@@ -227,7 +227,8 @@ class Story:
 
     def form(self) -> str:
         """A digest of all that is stamped: two stories of one form make the same registry."""
-        told = (self.shape, self.first_files, self.manifests, self.staged, self.promoted)
+        ledger = state_document(State(), REGISTRY)
+        told = (self.shape, self.first_files, self.manifests, self.staged, self.promoted, ledger)
         return hashlib.sha256(repr(told).encode()).hexdigest()
 
     def _scene(self) -> Scene:
@@ -428,7 +429,8 @@ class _Writer:
 
     def _ledger(self, first: str) -> None:
         when = self.shape.moment(self.count - 1)
-        document = state_document(State(judged=self.tip, clock=when, policy=first, policy_number=1), REGISTRY)
+        state = State(judged=self.tip, clock=when, policy=first, policy_number=1, policy_since=self.shape.moment(0))
+        document = state_document(state, REGISTRY)
         self.stream.blob(document)
         files = iter([(LEDGER_FILE, blob_id(document))])
         self.stream.commit(f"refs/gitstage/{REGISTRY}", "gitstage: judged\n", when, files)
