@@ -61,7 +61,7 @@ def rules() -> str:
         "Made from the rules' own docstrings by `make docs`.",
         "A rule's id never changes once it is released.",
         "The facts hold always: no policy switches them off.",
-        "A gate's rules (`soak`, `metrics`, `evidence`) and `keep` ask what the policy asks.",
+        "A gate's rules, from `soak` on, and `keep` ask what the policy asks.",
         "",
     ]
     for rule in ALL:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gitstage.errors import CannotVerify, GitstageError
+from gitstage.errors import CannotEvaluate, CannotVerify, GitstageError
 from gitstage.git import NoIdentity, NotARepository
 from gitstage.layout import ATTRIBUTES
 from gitstage.operations.registries import Registry, open_registry
@@ -29,12 +29,15 @@ class Check:
     optional: bool = False
 
 
-def run(directory: str = ".", folder: str | None = None) -> tuple[Check, ...]:
-    """Looks at git, ssh-keygen, the repository, the registry, its policy, its ledger and its tags."""
-    return tuple(_checks(directory, folder))
+def run(directory: str = ".", folder: str | None = None, plugins: frozenset[str] = frozenset()) -> tuple[Check, ...]:
+    """Looks at git, ssh-keygen, the repository, the registry, its policy, its ledger and its tags.
+
+    `plugins` are the rules in Python that may run.
+    """
+    return tuple(_checks(directory, folder, plugins))
 
 
-def _checks(directory: str, folder: str | None) -> Iterator[Check]:
+def _checks(directory: str, folder: str | None, plugins: frozenset[str]) -> Iterator[Check]:
     yield _git()
     yield _signatures()
     try:
@@ -47,6 +50,7 @@ def _checks(directory: str, folder: str | None) -> Iterator[Check]:
     yield _history(registry)
     yield _identity(registry)
     yield _attributes(registry)
+    yield from _rules(registry, plugins)
     yield from _judged(registry)
 
 
@@ -102,6 +106,27 @@ def _attributes(registry: Registry) -> Check:
         else f"no {ATTRIBUTES}: git may convert line ends and merge line by line",
         hint=None if there else f"write into it: * -text merge=binary (in {registry.folder or 'the root'})",
     )
+
+
+def _rules(registry: Registry, allowed: frozenset[str]) -> Iterator[Check]:
+    """Whether what the policy asks in its own words can be evaluated here."""
+    from gitstage.expressions import check
+    from gitstage.operations.plugins import plugins
+    from gitstage.policy import Policy
+
+    policy = registry.world().policy_in(registry.at(registry.tip or registry.head))
+    rules = [rule for gate in policy.gates.values() for rule in gate.rules] if isinstance(policy, Policy) else []
+    for rule in rules:
+        name = f"rules/{rule.name}"
+        try:
+            if rule.expr is not None:
+                check(rule.expr)
+            else:
+                plugins(allowed)(str(rule.python))
+        except CannotEvaluate as error:
+            yield Check(name=name, well=False, found=error.message, hint=error.hint)
+        else:
+            yield Check(name=name, well=True, found="can be evaluated here")
 
 
 def _judged(registry: Registry) -> Iterator[Check]:

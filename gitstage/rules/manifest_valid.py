@@ -22,7 +22,7 @@ def policy(case: PolicyCase) -> Answers:
     """`gitstage.yaml` can be read and is valid: a registry without a policy that can be read judges nothing."""
     if case.problem is not None:
         yield from _problems(CONFIGURATION, case.problem)
-    if case.new is not None:
+    if case.new is not None and (case.old is None or case.old.digest != case.new.digest):
         yield from _expressions(case.new)
     for change, place in case.changes:
         if place.kind == "evidence" and change.after is not None and change.after.mode == FILE:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
+from gitstage import expressions
 from gitstage.operations import doctor
 from gitstage.operations.doctor import Check
 from tests.git.sandbox import Sandbox, git
@@ -155,3 +157,37 @@ def test_an_old_git_is_not_well(
     found = checks(served.path)["git"]
     assert (found.well, found.found) == (well, said)
     assert (found.hint is None) == well
+
+
+def test_what_the_policy_asks_in_its_own_words_is_tried(served: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = served.read("gitstage.yaml").partition("\nadopt-until")[0]
+    rules = "[{name: named, expr: has(version.labels.team)}, {name: licensed, python: acme}]"
+    served.write(
+        "gitstage.yaml", f"{text}\nstages: {{a: {{from: [registered]}}}}\ngates: {{own: {{rules: {rules}}}}}\n"
+    )
+    served.commit("policy")
+    found = checks(served.path)
+    assert found["rules/named"] == Check(name="rules/named", well=True, found="can be evaluated here")
+    assert found["rules/licensed"] == Check(
+        name="rules/licensed",
+        well=False,
+        found="the plug-in 'acme' is not allowed to run here",
+        hint="gitstage --allow-plugin acme …, or GITSTAGE_PLUGINS=acme",
+    )
+    allowed = {check.name: check for check in doctor.run(str(served.path), plugins=frozenset({"acme"}))}
+    assert allowed["rules/licensed"].found == "no package that is installed here brings the plug-in 'acme'"
+    for known in (expressions._programs, expressions._program):
+        known.cache_clear()
+    monkeypatch.setitem(sys.modules, "cel_expr_python", None)
+    assert checks(served.path)["rules/named"] == Check(
+        name="rules/named",
+        well=False,
+        found="what evaluates CEL is not installed here",
+        hint="pip install 'gitstage[cel]'",
+    )
+
+
+def test_a_policy_that_cannot_be_read_has_no_rules_to_try(served: Story) -> None:
+    served.write("gitstage.yaml", served.read("gitstage.yaml") + "\nnonsense: 1\n")
+    served.commit("policy")
+    assert not [name for name in checks(served.path) if name.startswith("rules/")]

@@ -334,3 +334,11 @@ def test_an_approval_of_a_policy_is_one(content: Content, messages: list[str]) -
     assert {answer.path for answer in manifest_valid.policy(case)} <= {path}
     gone = policy_case({"gitstage.yaml": policy_file(), path: content}, {path: None})
     assert list(manifest_valid.policy(gone)) == []
+
+
+def test_expressions_of_a_policy_that_does_not_change_are_not_checked_again() -> None:
+    policy = policy_file(gates={"own": {"rules": [{"name": "typo", "expr": "version.lables.a == 'b'"}]}})
+    changed = policy.replace(b"lables", b"labls")
+    assert list(manifest_valid.policy(policy_case({"gitstage.yaml": policy}, {"README.md": "read me"}))) == []
+    (answer,) = manifest_valid.policy(policy_case({"gitstage.yaml": policy}, {"gitstage.yaml": changed}))
+    assert answer.message.startswith("rules/typo: ")

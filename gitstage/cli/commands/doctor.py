@@ -21,7 +21,7 @@ def command(context: Context, as_json: bool) -> int:
     from gitstage.operations import doctor
     from gitstage.sinks import terminal
 
-    checks = doctor.run(context.directory, context.folder)
+    checks = doctor.run(context.directory, context.folder, context.plugins)
     well = all(check.well or check.optional for check in checks)
     if as_json:
         found = [
