@@ -167,6 +167,13 @@ def test_what_passed_is_no_result() -> None:
     assert (run["properties"]["verdict"], run["properties"]["found"]) == ("passed", 0)
 
 
+def test_runs_of_several_registries_in_one_repository_are_kept_apart() -> None:
+    assert [run_of(told)["automationDetails"] for told in (PASSED, FIRST)] == [
+        {"id": "gitstage/registry.example/"},
+        {"id": "gitstage/"},
+    ]
+
+
 def test_notes_are_notifications() -> None:
     said = [run_of(told)["invocations"][0]["toolExecutionNotifications"] for told in (FIRST, REFUSED)]
     assert [[(one["level"], one["message"]["text"]) for one in notes] for notes in said] == [
