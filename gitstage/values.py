@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dataclasses import dataclass, replace
 else:
 
-    def replace(value: T, **changes: object) -> T:
+    def replace(value: T, /, **changes: object) -> T:
         """`dataclasses.replace`, without looking at each field: the same value with other fields."""
         names = getattr(type(value), "__plain_fields__", None)
         if names is None or not changes.keys() <= names:

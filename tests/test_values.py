@@ -205,3 +205,12 @@ def test_it_takes_what_the_standard_librarys_takes(values: list[int], named: dic
 def test_replacing_a_field_that_is_not_there_is_an_error() -> None:
     with pytest.raises(TypeError):
         replace(Point(1), z=2)  # type: ignore[call-arg]
+
+
+def test_a_field_may_be_called_like_what_is_replaced() -> None:
+    @dataclass(frozen=True)
+    class Measured:
+        value: str
+        changes: str = ""
+
+    assert replace(Measured("1"), value="2", changes="x") == Measured("2", "x")
