@@ -145,6 +145,8 @@ class _Search:
             elif other.trunk == branch:
                 where = other.folder or "the root"
                 self._object(branch, "known-path", f"{folder or 'the root'} has the id of the registry in {where}")
+            elif branch in self.usual:
+                self._object(branch, "known-path", f"the registry {identity.id} has its trunk at {other.trunk}")
 
     def _at(self, commit: str | None, path: str) -> Entry | None:
         """What lay at a path; what a push says that there was need not be here."""
@@ -154,16 +156,16 @@ class _Search:
             return None
 
     def _refuse_clashes(self, one: Guarded, tree: Snapshot) -> None:
-        """No two registries may speak of their tags by one name."""
-        prefix = one.identity.tag_prefix
-        for other in self.known.values():
-            if other is one:
-                continue
-            tip = self.repo.ref(other.trunk)
-            models = joined(other.folder, joined(MODELS, prefix.strip("/")))
-            trees = (tree, *([self.repo.tree(tip)] if tip is not None else []))
-            taken = bool(prefix) and any(found.entry(models) is not None for found in trees)
-            if prefix == other.identity.tag_prefix or taken:
+        """No two registries may speak of their tags by one name, or keep their ledgers where something else is kept."""
+        ledger = one.identity.ledger_ref
+        kept = ledger == f"{LEDGERS}{one.identity.id}" or (
+            ledger.startswith(HEADS) and ledger not in {*self.usual, one.trunk} and self.repo.ref(ledger) is None
+        )
+        others = [other for other in self.known.values() if other is not one]
+        if not kept or any(ledger in (other.trunk, other.identity.ledger_ref) for other in others):
+            self._object(one.trunk, "known-path", f"the ledger of {one.folder or 'the root'} would lie at {ledger}")
+        for other in others:
+            if self._is_called_alike(one, other, tree):
                 where = other.folder or "the root"
                 self._object(
                     one.trunk,
@@ -171,6 +173,13 @@ class _Search:
                     f"the tags of {one.folder or 'the root'} would be called like those of the registry in {where}",
                     hint="say tag-prefix: NAME/ in its gitstage.yaml",
                 )
+
+    def _is_called_alike(self, one: Guarded, other: Guarded, tree: Snapshot) -> bool:
+        prefix, tip = one.identity.tag_prefix, self.repo.ref(other.trunk)
+        models = joined(other.folder, joined(MODELS, prefix.strip("/")))
+        trees = (tree, *([self.repo.tree(tip)] if tip is not None else []))
+        taken = bool(prefix) and any(found.entry(models) is not None for found in trees)
+        return prefix == other.identity.tag_prefix or taken
 
     def _object(self, ref: str, rule: str, message: str, hint: str | None = None) -> None:
         self.objections.append(Objection(ref=ref, rule=rule, message=message, hint=hint))

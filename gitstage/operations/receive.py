@@ -244,8 +244,9 @@ class _Guard:
         ours: dict[str, Tag] = {}
         for ref, (before, after) in self.tags.items():
             stands = standing(self.guarded, ref, trees)
-            claims = [claimed_registry(tag) == self.guarded.identity.id for tag in (before, after) if tag is not None]
-            if stands == "ours" or any(claims):
+            claims = {claimed_registry(tag) for tag in (before, after) if tag is not None} - {None}
+            # What another registry of this server claims is held against what that one says.
+            if self.guarded.identity.id in claims or (stands == "ours" and not claims):
                 if before is not None:
                     word = "deleted" if after is None else "moved"
                     self._object(ref, "version-immutable", f"a tag of gitstage is never {word}")

@@ -128,6 +128,39 @@ def test_two_registries_whose_tags_would_be_called_alike_are_refused(
     )
 
 
+def test_a_registry_whose_ledger_would_lie_where_something_else_lies_is_refused(server: Repository, ada: Story) -> None:
+    places = ["refs/heads/main", "refs/heads/taken", ada.registry().identity.ledger_ref, "refs/tags/x"]
+    git("--git-dir=.", "branch", "taken", "main", cwd=server.git_dir)
+    git("--git-dir=.", "symbolic-ref", "HEAD", "refs/heads/other", cwd=server.git_dir)
+    second(ada)
+    text = ada.read("eu/gitstage.yaml")
+    said = []
+    for place in [*places, "refs/heads/free", "refs/heads/other"]:
+        ada.write("eu/gitstage.yaml", f"{text}ledger: {place}\n")
+        ada.commit(place)
+        said += [one.message for one in watch(server, (arrived(server, ada, "refs/heads/main"),)).objections]
+    assert said == [f"the ledger of eu would lie at {place}" for place in [*places, "refs/heads/other"]]
+
+
+def test_the_default_branch_is_not_left_to_whoever_took_its_registrys_id_first(tmp_path: Path) -> None:
+    story = Story.begun(tmp_path / "work")
+    create(tmp_path / "models.git", branch="main", bare=True).close()
+    good = story.read("gitstage.yaml")
+    with Repository.discover(tmp_path / "models.git", serves=True) as server:
+        mine = arrived(server, story, "refs/heads/main")
+        story.write("gitstage.yaml", good.replace("trunk: main", "trunk: squat"))
+        story.commit("squat")
+        first = arrived(server, story, "refs/heads/squat")
+        git("--git-dir=.", "update-ref", "refs/heads/squat", str(first.new), cwd=server.git_dir)
+        ledger = state_document(State(policy=first.new, policy_number=1), story.registry().identity.id).decode()
+        kept = ledger_of(server, ledger)
+        git("--git-dir=.", "update-ref", story.registry().identity.ledger_ref, kept, cwd=server.git_dir)
+        found = watch(server, (mine,))
+    assert named(found) == [("", "refs/heads/squat", False)]
+    assert [said.ref for said in found.objections] == ["refs/heads/main"]
+    assert found.objections[0].message.endswith("has its trunk at refs/heads/squat")
+
+
 def test_a_copy_of_a_registry_on_another_branch_is_only_a_branch(server: Repository, ada: Story) -> None:
     ada.write("gitstage.yaml", ada.read("gitstage.yaml").replace("trunk: main", "trunk: topic"))
     ada.commit("renamed")

@@ -570,6 +570,19 @@ def test_where_the_default_branch_is_another_one_the_first_run_of_tag_is_let_in_
     assert "refs/tags/policy/1" in guard.refs()
 
 
+def test_a_registry_of_somebody_elses_stands_in_nobodys_way(guard: Guard, ada: Story) -> None:
+    """Its models are called like another registry's tags begin: what each claims is held against what each says."""
+    init.run(ada.path, "eu", clock=lambda: ada.now)
+    guard.lets_in("main")
+    eu = Story(ada.path, now=ada.now, folder="eu")
+    assert eu.tag().pushed
+    assert ada.register("eu/churn", "1.0.0", to="staging", push=True).landed
+    assert "refs/tags/eu/churn/v1.0.0" in guard.refs()
+    ada.git("fetch", "--quiet", "--tags")
+    assert eu.register("churn", "2.0.0", to="staging", push=True).landed
+    assert {"refs/tags/eu/churn/staging/1", "refs/tags/eu/churn/staging/2"} < guard.refs().keys()
+
+
 # what the server is made of
 
 
