@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from gitstage.approvals import APPROVAL, PolicyChange, PolicySaid, Said
-from gitstage.changes import FILE, Entry, Nothing, Overlay, Snapshot, changes_between, joined
+from gitstage.changes import Entry, Nothing, Overlay, Snapshot, changes_between, joined
 from gitstage.errors import GitstageError
 from gitstage.layout import (
     CONFIGURATION,
@@ -22,13 +21,12 @@ from gitstage.operations.landing import Outcome, carry_out
 from gitstage.operations.naming import in_words, known_stage, version_named, without_back
 from gitstage.operations.promote import expanded, together
 from gitstage.operations.registries import Registry
-from gitstage.operations.saying import Word, binding, ends, plan_of, policy_of
+from gitstage.operations.saying import LONGEST_REASON, Word, binding, ends, plan_of, policy_of
 from gitstage.operations.signing import Pen
 from gitstage.plans import Plan, Scene, Step
+from gitstage.rules.fold import digest_at
 from gitstage.rules.tombstones import MAY_GO, tombstone_in
 from gitstage.values import replace
-
-LONGEST_REASON = 1000
 
 
 def run(
@@ -184,13 +182,3 @@ def _policy_change(registry: Registry, scene: Scene) -> PolicyChange | None:
 
 def _changed(before: Snapshot, after: Snapshot) -> list[str]:
     return [change.path for change in changes_between(before, after)]
-
-
-def digest_at(tree: Snapshot, path: str) -> str | None:
-    """The SHA-256 of what a path holds; None where there is nothing. What is no plain file says so in its digest."""
-    entry = tree.entry(path)
-    if entry is None:
-        return None
-    if entry.mode == FILE:
-        return hashlib.sha256(tree.read(entry.oid)).hexdigest()
-    return hashlib.sha256(f"{entry.mode:o} {entry.oid}".encode()).hexdigest()

@@ -109,12 +109,19 @@ class Client:
         return promote.run(self._registry(), references, to=stages, reason=reason, push=push, dry_run=dry_run)
 
     def rollback(
-        self, slot: str, *, reason: str, to: str | None = None, hold: bool = True, push: bool = False
+        self,
+        slot: str,
+        *,
+        reason: str,
+        to: str | None = None,
+        hold: bool = True,
+        sign: Sequence[str] = (),
+        push: bool = False,
     ) -> Outcome:
-        """Goes back to what was in effect before."""
+        """Goes back to what was in effect before; whose keys `sign` names stands for it."""
         from gitstage.operations import rollback
 
-        return rollback.run(self._registry(), slot, reason=reason, to=to, hold=hold, push=push)
+        return rollback.run(self._registry(), slot, reason=reason, to=to, hold=hold, sign=sign, push=push)
 
     def archive(self, what: str, *, reason: str, push: bool = False) -> Outcome:
         """Empties a slot, or archives a version that sits in none."""
@@ -179,4 +186,28 @@ class Client:
             report=report,
             sign=sign,
             push=push,
+        )
+
+    def approve(
+        self,
+        *what: str,
+        stage: str,
+        sign: Sequence[str],
+        expires: str | None = None,
+        reason: str | None = None,
+        push: bool = False,
+    ) -> Outcome:
+        """Approves, with the signature of each key in `sign`, that versions enter a stage, or leave it."""
+        from gitstage.operations import approve
+
+        return approve.run(self._registry(), what, stage=stage, sign=sign, expires=expires, reason=reason, push=push)
+
+    def waive(
+        self, what: str, *, rule: str, stage: str, until: str, reason: str, sign: Sequence[str], push: bool = False
+    ) -> Outcome:
+        """Sets one rule aside for one promotion, with the signature of each key in `sign`."""
+        from gitstage.operations import waive
+
+        return waive.run(
+            self._registry(), what, rule=rule, stage=stage, until=until, reason=reason, sign=sign, push=push
         )

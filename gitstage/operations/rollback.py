@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gitstage.errors import GitstageError, NoSuchThing
-from gitstage.layout import Slot
+from gitstage.layout import Slot, evidence_folder
 from gitstage.operations.landing import Outcome, carry_out
 from gitstage.operations.naming import held_versions, holds, in_words, known_stage, without_back
 from gitstage.operations.promote import together
 from gitstage.operations.registries import Registry
-from gitstage.plans import Plan, Scene, rollback
+from gitstage.operations.signing import Pen
+from gitstage.plans import Plan, Scene, Step, rollback
 from gitstage.references import reference
 
 
@@ -20,23 +23,30 @@ def run(
     to: str | None = None,
     change: str | None = None,
     hold: bool = True,
+    sign: Sequence[str] = (),
     push: bool = False,
     dry_run: bool = False,
 ) -> Outcome:
     """Rolls a slot, `MODEL@STAGE`, back to the latest earlier version that is not held, or to `to`.
 
     `change` names a promotion's tag instead: everything that its commit brought into effect is rolled back. What goes
-    out is archived and, with `hold`, held, so that nothing promotes it again until it is unheld.
+    out is archived and, with `hold`, held, so that nothing promotes it again until it is unheld. Whose keys `sign`
+    names stands for the rollback with a signature.
     """
     in_words(reason)
     slots = _slots(registry, text, change)
+    pen = Pen(sign)
+
+    def planned(scene: Scene, slot: Slot) -> Plan:
+        plan = _planned(scene, slot, to=to, hold=hold, reason=reason)
+        return plan.and_then(_stood_for(registry, scene, slot, plan, reason, pen)) if sign else plan
 
     def planner(scene: Scene) -> Plan:
         return together(
             [
                 _done(scene, slot)
                 if to is None and change is None and _is_done(registry, scene, slot, reason)
-                else _planned(scene, slot, to=to, hold=hold, reason=reason)
+                else planned(scene, slot)
                 for slot in slots
             ],
             f"roll back {change}",
@@ -83,6 +93,27 @@ def _planned(scene: Scene, slot: Slot, *, to: str | None, hold: bool, reason: st
         if hold and version not in declared
     }
     return rollback(scene, slot, to=to, held=held_versions(scene, slot.model), holds=bytes_of, reason=reason)
+
+
+def _stood_for(registry: Registry, scene: Scene, slot: Slot, plan: Plan, reason: str, pen: Pen) -> Plan:
+    """The statement with which somebody stands for a rollback, or, where nobody may roll back alone, approves it."""
+    from gitstage.approvals import APPROVAL, ROLLBACK, Said
+    from gitstage.operations.saying import LONGEST_REASON, Word, binding, plan_of, policy_of
+
+    version = str(plan.steps[0].version)
+    policy = policy_of(scene)
+    rule = policy.stages[slot.stage].rollback
+    kind = APPROVAL if rule is None else ROLLBACK
+    why = " ".join(reason.split())[:LONGEST_REASON]
+    word = Word(
+        said=Said(kind=kind, about=binding(scene, slot, version), made=registry.now, reason=why),
+        folder=evidence_folder(slot.model, version),
+        called=kind,
+        subject=plan.subject,
+        step=Step(action="approve", model=slot.model, version=version),
+        may=None if rule is None else frozenset(policy.people_named(*rule.by, model=slot.model)),
+    )
+    return plan_of(scene, word, pen)
 
 
 def _in_effect(scene: Scene, slot: Slot) -> str | None:

@@ -20,6 +20,8 @@ from gitstage.plans import Plan, Scene, Step, write_down
 from gitstage.policy import Policy
 from gitstage.values import dataclass, replace
 
+LONGEST_REASON = 1000
+"""Characters, in what is signed."""
 WHEN = "--expires 30d, --until 2026-12-01, or --until 2026-12-01T14:00Z"
 
 

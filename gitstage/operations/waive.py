@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from gitstage.approvals import WAIVER, Said
 from gitstage.errors import GitstageError, Refused
 from gitstage.layout import Slot, evidence_folder
-from gitstage.operations.approve import LONGEST_REASON
 from gitstage.operations.landing import Outcome, carry_out
 from gitstage.operations.naming import in_words, known_stage, version_named, without_back
 from gitstage.operations.registries import Registry
-from gitstage.operations.saying import Word, binding, ends, plan_of, policy_of
+from gitstage.operations.saying import LONGEST_REASON, Word, binding, ends, plan_of, policy_of
 from gitstage.operations.signing import Pen
 from gitstage.plans import Plan, Scene, Step
 from gitstage.policy import Policy

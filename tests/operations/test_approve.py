@@ -260,3 +260,28 @@ def test_where_nothing_of_the_policy_changes_there_is_nothing_to_approve(asked: 
     with unchanged(asked.path), pytest.raises(GitstageError) as caught:
         approve.run_policy(asked.registry(), sign=[str(keys["ada"])])
     assert caught.value.message == "nothing of the policy changes here, and nothing is redacted"
+
+
+# From the first word to the last
+
+
+def test_an_approval_lets_a_promotion_take_effect(asked: Story, keys: dict[str, Path]) -> None:
+    pytest.importorskip("gitstage.operations.signers")
+    signing_commits(asked, keys["ada"])
+    asked.git("switch", "--quiet", "--create", "work")
+    assert asked.promote("fraud-detector", to="production").exit_code == 0
+    asked.git("switch", "--quiet", "main")
+    asked.git("merge", "--quiet", "--ff-only", "work")
+    assert asked.tag().exit_code == 4
+    approved(asked, keys["ada"])
+    assert asked.in_effect("fraud-detector") == "1.1.0"  # who made it does not approve it
+    outcome = approved(asked.later(hours=1), keys["bob"])
+    assert outcome.tags == ("refs/tags/fraud-detector/production/3",)
+    assert asked.in_effect("fraud-detector") == "1.2.0"
+
+
+def signing_commits(story: Story, key: Path) -> None:
+    """From here on commits are signed with a key."""
+    story.git("config", "gpg.format", "ssh")
+    story.git("config", "user.signingKey", str(key))
+    story.git("config", "commit.gpgSign", "true")

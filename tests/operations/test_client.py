@@ -14,6 +14,7 @@ from gitstage.errors import GitstageError
 from gitstage.operations.client import Client
 from gitstage.operations.register import Wanted
 from tests.git.sandbox import git
+from tests.operations.signatories import make_keys, policy
 from tests.operations.stories import Story, Team
 
 
@@ -137,3 +138,19 @@ CALLS: Mapping[str, Callable[[Client, Path], object]] = {
 @pytest.mark.parametrize("name", list(CALLS))
 def test_what_comes_back_is_plain_frozen_data(served: Story, tmp_path: Path, name: str) -> None:
     assert odd_parts(CALLS[name](client(served), tmp_path), name) == []
+
+
+def test_what_people_say_is_signed_from_python_too(served: Story, tmp_path: Path) -> None:
+    keys = make_keys(tmp_path / "keys")
+    served.amend(policy(keys, soak="1h"))
+    served.later(hours=1)
+    here = client(served)
+    approved = here.approve("fraud-detector@1.2.0", stage="production", sign=[str(keys["bob"])], expires="30d")
+    waived = here.waive(
+        "fraud-detector@1.2.0", rule="soak", stage="production", until="1d", reason="now", sign=[str(keys["ada"])]
+    )
+    assert [list(outcome.plan.edits) for outcome in (approved, waived)] == [
+        ["evidence/fraud-detector/1.2.0/approval-bob/1.json"],
+        ["evidence/fraud-detector/1.2.0/waiver-ada/1.json"],
+    ]
+    assert odd_parts(here.show("fraud-detector@1.2.0"), "show") == []

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gitstage.approvals import Said
 from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.findings import Verdict
 from gitstage.operations import rollback
 from gitstage.operations.landing import Outcome
 from tests.operations.pictures import unchanged
+from tests.operations.signatories import make_keys, policy, said_in
 from tests.operations.stories import Story, Team
+from tests.signatures.hands import public
 
 GATED = {
     "    # gates: [standard]             # all of them must pass": (
@@ -300,3 +304,48 @@ def test_it_lands_with_push_whatever_lies_in_this_clone(serving_team: tuple[Team
     assert bob.in_effect("fraud-detector") == "1.1.0"
     assert bob.read("production/fraud-detector.yaml") == "half done"
     assert team.refs()["refs/heads/main"] == outcome.commit
+
+
+# In one's own name
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return make_keys(tmp_path_factory.mktemp("keys"))
+
+
+def signed(story: Story, *keys: Path, **options: Any) -> Outcome:
+    sign = [str(key) for key in keys]
+    return rollback.run(story.registry(), "fraud-detector@production", reason="it was\nbad", sign=sign, **options)
+
+
+def test_who_is_on_call_signs_a_rollback_and_nothing_waits(served: Story, keys: dict[str, Path]) -> None:
+    pytest.importorskip("gitstage.operations.signers")
+    served.amend(policy(keys, soak="240h", windows="[{deny: Fri 16:00 - Mon 08:00, timezone: UTC}]"))
+    with unchanged(served.path):
+        assert served.rollback("fraud-detector@production").exit_code == 4
+    outcome = signed(served, keys["cara"])
+    path = "evidence/fraud-detector/1.0.0/rollback-cara/1.json"
+    assert (outcome.exit_code, outcome.tags) == (0, ("refs/tags/fraud-detector/production/3",))
+    assert path in outcome.plan.edits
+    said, signed_by = said_in(served, path)
+    assert isinstance(said, Said)
+    assert (said.kind, said.about.version, said.about.change, said.reason) == ("rollback", "1.0.0", 2, "it was bad")
+    assert signed_by == {public(keys["cara"])}
+    assert served.git("log", "-1", "--format=%s") == "fraud-detector: roll production back to 1.0.0"
+    with unchanged(served.path):
+        assert signed(served, keys["cara"]).commit is None
+
+
+def test_who_may_not_roll_back_is_told_who_may(served: Story, keys: dict[str, Path]) -> None:
+    served.amend(policy(keys, soak="240h"))
+    served.amend({"rollback: {by: [owners, oncall], settle: 72h}": "rollback: {by: [owners]}"})
+    with unchanged(served.path), pytest.raises(GitstageError, match="cara may not: it has to be ada or bob"):
+        signed(served, keys["cara"])
+
+
+def test_where_nobody_may_alone_it_is_an_approval(served: Story, keys: dict[str, Path]) -> None:
+    served.amend(policy(keys, soak="240h"))
+    served.amend({"    rollback: {by: [owners, oncall], settle: 72h}\n": ""})
+    outcome = signed(served, keys["bob"], dry_run=True)
+    assert "evidence/fraud-detector/1.0.0/approval-bob/1.json" in outcome.plan.edits

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gitstage.envelopes import fingerprint
-from gitstage.operations import approve, attest, show, waive
+from gitstage.operations import approve, attest, rollback, settle, show, waive
 from gitstage.operations.weighing import Signer
 from tests.operations.signatories import make_keys, policy
 from tests.operations.stories import Story
@@ -121,16 +121,32 @@ def test_an_approval_of_what_took_effect_says_of_what(served: Story, keys: dict[
     served.promote(WHAT, to="production")
     why = "was for fraud-detector/production/3, which has taken effect"
     assert weighed(served) == [("approval-bob/1", "bob", False, why)]
-    served.rollback("fraud-detector@production")
+    rolled_back(served, keys["cara"])
     assert weighed(served) == [("approval-bob/1", "bob", False, why)]
+
+
+def rolled_back(story: Story, key: Path) -> None:
+    pytest.importorskip("gitstage.operations.signers")
+    rollback.run(story.registry(), "fraud-detector@production", reason="it was bad", sign=[str(key)])
 
 
 def test_an_approval_of_what_was_overtaken_says_so(served: Story, keys: dict[str, Path]) -> None:
     served.amend(policy(keys, soak="1h"))
     served.later(hours=1)
     approved(served, keys["bob"])
-    served.rollback("fraud-detector@production")
+    rolled_back(served, keys["cara"])
     assert weighed(served) == [("approval-bob/1", "bob", False, "was given before the slot changed")]
+
+
+def test_a_countersignature_says_of_what(served: Story, keys: dict[str, Path]) -> None:
+    served.amend(policy(keys, soak="1h"))
+    rolled_back(served.later(hours=1), keys["cara"])
+    served.later(hours=1)
+    settle.run(served.registry(), "fraud-detector/production/3", sign=[str(keys["ada"])])
+    assert weighed(served, "fraud-detector@1.0.0") == [
+        ("rollback-cara/1", "cara", False, "was for fraud-detector/production/3, which has taken effect"),
+        ("settle-ada/1", "ada", True, "countersigns fraud-detector/production/3"),
+    ]
 
 
 def test_a_waiver_counts_where_its_signer_may(ruled: Story, keys: dict[str, Path]) -> None:

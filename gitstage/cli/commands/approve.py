@@ -13,11 +13,13 @@ from gitstage.cli.context import Context, changing, pass_context, sign_option
 Examples:
   gitstage approve fraud-detector@1.1.0 --for production --sign ~/.ssh/id_ed25519 --push
   gitstage approve --policy --sign ~/.ssh/id_ed25519
+  gitstage approve --settle fraud-detector/production/7 --sign ~/.ssh/id_ed25519 --push
 """
 )
 @click.argument("what", nargs=-1, shell_complete=complete_reference, metavar="[MODEL@VERSION]…")
 @click.option("--for", "stage", metavar="STAGE", help="The stage that the versions may enter, or leave.")
 @click.option("--policy", is_flag=True, help="The gitstage.yaml of this branch, and the protected files with it.")
+@click.option("--settle", metavar="TAG", help="Countersign what somebody did alone: the tag of the change.")
 @click.option(
     "--expires", metavar="WHEN", help="Until when it counts: 30d, a date or a moment. Else as long as it fits."
 )
@@ -30,6 +32,7 @@ def command(
     what: tuple[str, ...],
     stage: str | None,
     policy: bool,
+    settle: str | None,
     expires: str | None,
     reason: str | None,
     sign: tuple[str, ...],
@@ -44,13 +47,18 @@ def command(
     """
     from gitstage.cli.outcomes import tell
     from gitstage.operations import approve
+    from gitstage.operations import settle as settling
 
-    if policy == bool(what) or (policy and stage is not None):
-        raise click.UsageError("approve MODEL@VERSION --for STAGE, or --policy")
-    if not policy and stage is None:
+    if (bool(what), policy, settle is not None).count(True) != 1 or (stage is not None and not what):
+        raise click.UsageError("approve MODEL@VERSION --for STAGE, or --policy, or --settle TAG")
+    if what and stage is None:
         raise click.UsageError("missing option '--for': which stage is it approved for?")
+    if settle is not None and expires is not None:
+        raise click.UsageError("what is countersigned stays so: there is nothing to expire")
     registry = context.registry()
-    if policy:
+    if settle is not None:
+        outcome = settling.run(registry, settle, sign=sign, reason=reason, push=push, dry_run=dry_run)
+    elif policy:
         outcome = approve.run_policy(registry, sign=sign, expires=expires, reason=reason, push=push, dry_run=dry_run)
     else:
         outcome = approve.run(

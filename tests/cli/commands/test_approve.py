@@ -64,17 +64,32 @@ def test_mistakes_are_told_and_change_nothing(gs: Shell, keys: dict[str, Path]) 
 [2]
 """)
     assert gs("approve", *sign) == snapshot("""\
-! error: approve MODEL@VERSION --for STAGE, or --policy
+! error: approve MODEL@VERSION --for STAGE, or --policy, or --settle TAG
 !   try: gitstage approve fraud-detector@1.1.0 --for production --sign ~/.ssh/id_ed25519 --push
 [2]
 """)
     assert gs(*what, "--policy", *sign) == snapshot("""\
-! error: approve MODEL@VERSION --for STAGE, or --policy
+! error: approve MODEL@VERSION --for STAGE, or --policy, or --settle TAG
 !   try: gitstage approve fraud-detector@1.1.0 --for production --sign ~/.ssh/id_ed25519 --push
 [2]
 """)
+    assert gs("approve", "--settle", "x/production/1", "--policy", *sign) == snapshot("""\
+! error: approve MODEL@VERSION --for STAGE, or --policy, or --settle TAG
+!   try: gitstage approve fraud-detector@1.1.0 --for production --sign ~/.ssh/id_ed25519 --push
+[2]
+""")
+    assert gs("approve", "--settle", "x/production/1", "--expires", "1d", *sign) == snapshot("""\
+! error: what is countersigned stays so: there is nothing to expire
+!   try: gitstage approve fraud-detector@1.1.0 --for production --sign ~/.ssh/id_ed25519 --push
+[2]
+""")
+    assert gs("approve", "--settle", "fraud-detector/production/1", *sign) == snapshot("""\
+! error: nothing of fraud-detector/production/1 has to be countersigned
+!   try: nothing at all has: gitstage status
+[2]
+""")
     assert gs("approve", "--policy", "--for", "production", *sign) == snapshot("""\
-! error: approve MODEL@VERSION --for STAGE, or --policy
+! error: approve MODEL@VERSION --for STAGE, or --policy, or --settle TAG
 !   try: gitstage approve fraud-detector@1.1.0 --for production --sign ~/.ssh/id_ed25519 --push
 [2]
 """)
