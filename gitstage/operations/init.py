@@ -58,6 +58,8 @@ stages:
   production:
     from: [staging]
     # gates: [standard]             # all of them must pass
+    # rollback: {{by: [owners], settle: 72h}}        # one of these may roll back alone; a second one settles it later
+    # waivers: {{by: [owners], settle: 72h}}         # who may break the glass; without it, nobody
 
 # gates:
 #   standard:
@@ -66,6 +68,11 @@ stages:
 #     - {{name: auc, min: 0.90, max-drop: 0.002}}    # max-drop, max-rise: against the version in the slot
 #     evidence:
 #     - {{type: test-result, name: shadow-traffic, max-age: 30d}}
+#     windows:
+#     - {{deny: "Fri 16:00 - Mon 08:00", timezone: Europe/Berlin}}
+#     rules:                        # in CEL, for what no table foresees: pip install 'gitstage[cel]'
+#     - {{name: licensed-data, expr: "version.labels.license != 'internal'", message: needs a data licence}}
+#     approvals: [{{count: 1, from: owners}}]        # by somebody who did not make the change, and signed or reviewed it
 
 # models:                           # the most specific pattern wins
 #   "**": {{owners: [platform]}}

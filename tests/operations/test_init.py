@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitstage.errors import GitstageError
+from gitstage.expressions import check
 from gitstage.git import NoIdentity, NotARepository
 from gitstage.git.creation import create
 from gitstage.operations import init
@@ -272,3 +274,17 @@ def test_a_sha_256_repository_is_said_to_be_one(tmp_path: Path) -> None:
 def test_adoption_is_counted_from_the_day_of_the_clock(tmp_path: Path) -> None:
     init.run(tmp_path, clock=lambda: datetime(2030, 12, 31, 23, 59, tzinfo=UTC))
     assert "adopt-until: 2031-01-30" in (tmp_path / "gitstage.yaml").read_text()
+
+
+def test_all_that_init_writes_as_comments_can_be_switched_on(story: Story) -> None:
+    head, gates, tail = story.read("gitstage.yaml").partition("\n# gates:\n")
+    head = re.sub(r"(?m)^    # (?=keep|gates|rollback|waivers)", "    ", head)
+    tail = "\n".join(line.removeprefix("# ") for line in (gates + tail).splitlines())
+    policy = read_policy(f"{head}{tail}\n".encode())
+    gate = policy.gates["standard"]
+    assert policy.stages["production"].gates == ("standard",)
+    assert None not in (gate.soak, policy.stages["staging"].keep, policy.stages["production"].rollback)
+    assert all((gate.metrics, gate.evidence, gate.windows, gate.rules, gate.approvals))
+    assert policy.owners_of("risk/fraud") == ("alice",)
+    for rule in gate.rules:
+        check(str(rule.expr))

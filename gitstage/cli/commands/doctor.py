@@ -31,9 +31,10 @@ def command(context: Context, as_json: bool) -> int:
         print_json({"schema": "gitstage/doctor/v1", "well": well, "checks": found})
         return 0 if well else 1
     marks = ("ok", "--", "!!") if ascii_only() else ("✓", "–", "✗")
+    width = max(11, *(len(check.name) for check in checks))
     for check in checks:
         mark = marks[0] if check.well else marks[1] if check.optional else marks[2]
-        click.echo(f"{mark} {check.name:<11} {terminal(check.found, ascii_only=ascii_only())}")
+        click.echo(f"{mark} {terminal(check.name):<{width}} {terminal(check.found, ascii_only=ascii_only())}")
         if check.hint:
-            print_line(f"  {'':<11} try: {check.hint}")
+            print_line(f"  {'':<{width}} try: {check.hint}")
     return 0 if well else 1
