@@ -27,6 +27,7 @@ def command(context: Context, rewritten: bool, reason: str | None, dry_run: bool
     May run twice, late, and on several machines at once. In a clone with a remote it pushes what it made.
     Exit codes: 0 nothing is open, 4 something waits, 1 something was refused or a tag is an alarm.
     """
+    from gitstage.changes import joined
     from gitstage.findings import Verdict
     from gitstage.operations import tag
 
@@ -48,6 +49,10 @@ def command(context: Context, rewritten: bool, reason: str | None, dry_run: bool
         for finding in item.findings:
             opens = f", opens {finding.opens:%Y-%m-%d %H:%M} UTC" if finding.opens else ""
             print_line(f"{INDENT}{finding.rule}: {finding.message}{opens}")
+            if finding.path is not None:
+                print_line(
+                    f"{INDENT}{joined(registry.folder, finding.path)}{'' if finding.line is None else f':{finding.line}'}"
+                )
             if finding.hint:
                 print_line(f"{INDENT}try: {finding.hint}")
         print_line(f"{INDENT}to take it back: {item.way_back}")

@@ -27,6 +27,7 @@ def test_what_is_refused_stays_open_with_the_way_back(gs: Shell) -> None:
     assert gs("tag") == snapshot("""\
 refused    production/fraud-detector
            stage-order: 1.3.0 enters production from staging; before this change it was in effect: registered
+           production/fraud-detector.yaml
            try: gitstage withdraw fraud-detector@production; then gitstage promote fraud-detector@1.3.0 --to staging
            to take it back: gitstage withdraw fraud-detector@production
 [1]
@@ -34,6 +35,7 @@ refused    production/fraud-detector
     assert gs("tag") == snapshot("""\
 refused    production/fraud-detector
            stage-order: 1.3.0 enters production from staging; before this change it was in effect: registered
+           production/fraud-detector.yaml
            try: gitstage withdraw fraud-detector@production; then gitstage promote fraud-detector@1.3.0 --to staging
            to take it back: gitstage withdraw fraud-detector@production
 [1]
