@@ -15,7 +15,6 @@ from gitstage.ledger import LEDGER_FILE, Folded, State, body_of, state_document,
 from gitstage.operations.guarded import TAGS, Guarded, Objection, Update
 from gitstage.operations.registries import Registry, TrunkRewritten
 from gitstage.operations.tagging import Claim, claims
-from gitstage.rules.fold import Step, continued, resumed
 
 TOLERANCE = timedelta(minutes=10)
 """How far the clock of whoever tagged may be from the server's, the time that the push took included."""
@@ -201,6 +200,8 @@ class Claimed:
         The one looks at the trunk's tip all the way, the other at what was the tip before its own commit. What landed
         before this push is judged at the trunk's tip: else somebody could put into effect what is on hold by now.
         """
+        from gitstage.rules.fold import Step, resumed
+
         if not self._on_trunk(judged):
             return
         parent = self._parent(judged)
@@ -217,6 +218,8 @@ class Claimed:
             yield resumed(so_far, [step], registry.world())
 
     def _at(self, judged: str, moment: datetime, so_far: Folded, parent: str | None) -> Folded:
+        from gitstage.rules.fold import continued, resumed
+
         whole = self.registry(judged, moment)
         steps = list(whole.steps(so_far.state.judged, judged))
         whole.prefetch(so_far.state, steps)

@@ -14,7 +14,6 @@ from gitstage.ledger import Folded, Open
 from gitstage.operations.claimed import Claimed, claimed_registry, standing
 from gitstage.operations.guarded import LEDGERS, TAGS, Guarded, Objection, Update, Watch, watch
 from gitstage.operations.registries import Clock, Registry, TrunkRewritten, identity_in, utc_now
-from gitstage.rules.fold import resumed
 from gitstage.values import dataclass
 
 LINE = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) (refs/[^\n]+)")
@@ -292,6 +291,8 @@ class _Guard:
 
     def _judge_commits(self, old: str | None, new: str, so_far: Folded | None) -> None:
         """Folds what is pushed, and reports what it leaves open."""
+        from gitstage.rules.fold import resumed
+
         registry = self._registry(new, self.now)
         try:
             if so_far is None:

@@ -583,6 +583,15 @@ def test_a_registry_of_somebody_elses_stands_in_nobodys_way(guard: Guard, ada: S
     assert {"refs/tags/eu/churn/staging/1", "refs/tags/eu/churn/staging/2"} < guard.refs().keys()
 
 
+def test_a_push_that_is_none_of_the_registrys_business_loads_no_judge(guard: Guard, ada: Story) -> None:
+    script = (guard.path / "hooks" / "pre-receive").read_text("utf-8")
+    assert "sys.exit(main())" in script
+    asked = script.replace("sys.exit(main())", 'code = run(); sys.exit(code or "pydantic" in sys.modules)')
+    (guard.path / "hooks" / "pre-receive").write_text(asked.replace("import main;", "import run;"), encoding="utf-8")
+    ada.git("tag", "v1")
+    guard.lets_in("main:refs/heads/topic", "v1")
+
+
 # what the server is made of
 
 
