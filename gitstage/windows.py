@@ -31,7 +31,7 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 EXAMPLES = "'Fri 16:00 - Mon 08:00', 'Mon-Thu 09:00 - 16:00', 'Sat-Sun' or '2026-12-20 - 2027-01-06'"
 YEARS = range(1970, 3000)
 """The years that a dated window may name."""
-MAX_CHANGES = 1000
+MAX_CHANGES = 300
 """So many ends and beginnings of windows are looked at for the next opening. A gate that opens at all needs a few."""
 
 MAX_TEXT = 200
