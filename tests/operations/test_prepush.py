@@ -74,9 +74,11 @@ def test_what_would_be_left_open_is_refused(serving_team: tuple[Team, Story]) ->
     ada.commit("by hand")
     pushed = judged(ada, to_trunk(ada))
     assert (said(pushed), pushed.exit_code) == ({"production/fraud-detector": ["stage-order"]}, 1)
-    assert (pushed.reports[0].base, pushed.reports[0].head) == (
+    (report,) = pushed.reports
+    assert (report.base, report.head, report.new_registry) == (
         ada.git("rev-parse", "origin/main"),
         ada.git("rev-parse", "HEAD"),
+        False,
     )
 
 
@@ -179,7 +181,9 @@ def test_a_first_push_is_judged_from_the_first_commit(tmp_path: Path) -> None:
     assert judged(story, to_trunk(story, old=None)) == Pushed()
     story.write("staging/x.txt", "1")
     story.commit("by hand")
-    assert said(judged(story, to_trunk(story, old=None))) == {"policy": ["known-path"]}
+    pushed = judged(story, to_trunk(story, old=None))
+    assert said(pushed) == {"policy": ["known-path"]}
+    assert [report.new_registry for report in pushed.reports] == [True]
 
 
 def test_a_registry_that_cannot_be_read_is_not_pushed(tmp_path: Path) -> None:
@@ -205,9 +209,9 @@ def test_a_registry_that_cannot_be_read_is_a_proposal_on_another_branch(tmp_path
     ada.commit("broken")
     head = ada.git("rev-parse", "HEAD")
     assert judged(ada, Update(ref="refs/heads/topic", old=None, new=head)) == Pushed()
-    assert said(judged(ada, Update(ref="refs/heads/trunk", old=None, new=head))) == {
-        "refs/heads/trunk": ["manifest-valid"]
-    }
+    for remote in ("origin", None):
+        pushed = judged(ada, Update(ref="refs/heads/trunk", old=None, new=head), remote=remote)
+        assert said(pushed) == {"refs/heads/trunk": ["manifest-valid"]}
 
 
 def test_a_registry_is_not_taken_away_with_its_policy(serving_team: tuple[Team, Story]) -> None:
