@@ -23,7 +23,8 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 """https://github.com/in-toto/attestation/blob/main/spec/v1/envelope.md"""
 NAMESPACE = "gitstage"
 """What our signatures are made for: one that a key's owner made for git, files or mail is none of ours."""
-MAX_SIGNATURES = 64
+MAX_SIGNATURES = 16
+"""Each takes a process to verify, whoever put it there."""
 MAX_BLOB = 32_768
 """Bytes of one signature: an RSA key of 16,384 bits and its signature take 4,200."""
 

@@ -132,7 +132,7 @@ def test_base64_may_be_safe_for_urls_and_fields_that_are_not_known_are_ignored()
         ({"signatures": None}, "signatures must be a list of at least one"),
         ({"signatures": []}, "signatures must be a list of at least one"),
         ({"signatures": {}}, "signatures must be a list of at least one"),
-        ({"signatures": [{"sig": ""}] * (MAX_SIGNATURES + 1)}, "the envelope has 65 signatures; at most 64 are read"),
+        ({"signatures": [{"sig": ""}] * (MAX_SIGNATURES + 1)}, "the envelope has 17 signatures; at most 16 are read"),
         ({"signatures": [{"sig": ""}, "x"]}, "signatures[1] must be an object with sig"),
         ({"signatures": [{"keyid": "x"}]}, "signatures[0] must be an object with sig"),
         ({"signatures": [{"sig": "YQ==", "keyid": 1}]}, "signatures[0].keyid must be text"),

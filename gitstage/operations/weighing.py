@@ -78,6 +78,7 @@ class _Scales:
         self.pieces = pieces
         self.policy = _policy(registry, snapshot)
         self.verifier = Verifier()
+        self.known: dict[tuple[str, str, frozenset[str] | None], int | None] = {}
         entry = snapshot.entry(version_path(model, version))
         manifest = b"" if entry is None else snapshot.read(entry.oid)
         self.snapshot = snapshot
@@ -200,6 +201,12 @@ class _Scales:
         return frozenset(self.policy.people_named(rule.signed_by, model=self.model))
 
     def _deciding(self, name: str, kind: str, wanted: frozenset[str] | None = None) -> int | None:
+        """The number that decides among the statements of a name and a kind, of which some people signed each."""
+        if (name, kind, wanted) not in self.known:
+            self.known[name, kind, wanted] = self._ranked(name, kind, wanted)
+        return self.known[name, kind, wanted]
+
+    def _ranked(self, name: str, kind: str, wanted: frozenset[str] | None) -> int | None:
         numbered = [
             (piece.number, statement)
             for piece in self.pieces

@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gitstage import signatures
-from gitstage.envelopes import Signature, read_envelope
+from gitstage.envelopes import Signature, read_envelope, read_signature, write_envelope
 from gitstage.errors import GitstageError
 from gitstage.evidence import read_statement
+from gitstage.evidence import test_result as make_statement
 from gitstage.findings import Verdict
 from gitstage.manifest import read_version
 from gitstage.operations import attest
@@ -18,9 +23,10 @@ from gitstage.operations.landing import Outcome
 from gitstage.signatures import Verifier
 from gitstage.signatures.signing import CannotSign
 from tests.operations.pictures import unchanged
+from tests.operations.signatories import make_keys, policy
 from tests.operations.stories import Story, Team
 from tests.registries import enveloped, provenance
-from tests.signatures.hands import make_key, public
+from tests.signatures.hands import make_key, public, signed
 
 GATED = {
     "    # gates: [standard]             # all of them must pass": (
@@ -348,3 +354,129 @@ def test_who_plans_again_signs_once(
     outcome = attested(bob, metrics={"latency": 2.0}, sign=[key], push=True)
     assert list(outcome.plan.edits) == ["evidence/fraud-detector/1.2.0/load-test/3.json"]
     assert signed == [key]
+
+
+# What a gate that asks who signed makes of it: real keys, real signatures, and what somebody could try
+
+
+PLACE = "evidence/fraud-detector/1.2.0/load-test"
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return make_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def guarded(served: Story, keys: dict[str, Path]) -> Story:
+    """The story of `served`, in which only what Cara signs says anything of a load test."""
+    pytest.importorskip("gitstage.operations.signers")
+    served.amend(policy(keys, evidence="[{type: test-result, name: load-test, signed-by: oncall}]"))
+    return served.later(hours=1)
+
+
+def said_of(story: Story, result: str = "PASSED", version: str = "1.2.0") -> bytes:
+    """A test result that nobody has signed yet."""
+    manifest = story.read(f"models/fraud-detector/{version}.yaml").encode()
+    digest = hashlib.sha256(manifest).hexdigest()
+    return make_statement("fraud-detector", version, digest, "load-test", result, {}, story.now)
+
+
+def put(story: Story, *files: bytes) -> int:
+    """Puts files of evidence in place by hand, and gives the exit code of the promotion that they are to let in."""
+    for number, data in enumerate(files, 1):
+        story.write(f"{PLACE}/{number}.json", data.decode())
+        story.later(minutes=1)
+    story.commit("by hand")
+    return story.promote("fraud-detector", to="production", dry_run=True).exit_code
+
+
+def by(data: bytes, *keys: Path, **options: Any) -> bytes:
+    return write_envelope(signed(data, *keys, **options))
+
+
+def test_what_the_right_person_signed_lets_a_promotion_in(guarded: Story, keys: dict[str, Path]) -> None:
+    assert put(guarded, by(said_of(guarded), keys["cara"])) == 0
+
+
+def test_a_signature_beside_those_of_others_counts(guarded: Story, keys: dict[str, Path]) -> None:
+    assert put(guarded, by(said_of(guarded), keys["eve"], keys["cara"], keys["ada"])) == 0
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        lambda story, keys: said_of(story),
+        lambda story, keys: by(said_of(story), keys["ada"]),
+        lambda story, keys: by(said_of(story), keys["eve"]),
+        lambda story, keys: by(said_of(story), keys["cara"], namespace="git"),
+        lambda story, keys: by(said_of(story), keys["cara"], namespace="file"),
+        # a failure that was signed, and says PASSED now
+        lambda story, keys: write_envelope(
+            replace(signed(said_of(story, "FAILED"), keys["cara"]), payload=said_of(story))
+        ),
+        # her signature of another version
+        lambda story, keys: write_envelope(
+            replace(signed(said_of(story, version="1.1.0"), keys["cara"]), payload=said_of(story))
+        ),
+        # her key in a signature of somebody else, a bit less, and a bit more
+        lambda story, keys: forged(
+            story, lambda blob: blob.replace(wire(keys["eve"]), wire(keys["cara"])), keys["eve"]
+        ),
+        lambda story, keys: forged(story, lambda blob: blob[:-1], keys["cara"]),
+        lambda story, keys: forged(story, lambda blob: blob[:-1] + bytes([blob[-1] ^ 1]), keys["cara"]),
+        lambda story, keys: forged(story, lambda blob: blob + b"\0", keys["cara"]),
+        lambda story, keys: forged(story, lambda blob: b"\0" * 100_000, keys["cara"]),
+    ],
+)
+def test_what_the_right_person_did_not_sign_lets_nothing_in(
+    guarded: Story, keys: dict[str, Path], attack: Callable[[Story, dict[str, Path]], bytes]
+) -> None:
+    assert put(guarded, attack(guarded, keys)) == 4
+
+
+def forged(story: Story, change: Callable[[bytes], bytes], key: Path) -> bytes:
+    """A statement with a signature that somebody changed."""
+    envelope = signed(said_of(story), key)
+    return write_envelope(replace(envelope, signatures=(read_signature(change(envelope.signatures[0].blob)),)))
+
+
+def wire(key: Path) -> bytes:
+    return b64decode(public(key).split()[1])
+
+
+def test_a_statement_about_another_version_is_refused_whoever_signed_it(guarded: Story, keys: dict[str, Path]) -> None:
+    assert put(guarded, by(said_of(guarded, version="1.1.0"), keys["cara"])) == 4
+    assert list(guarded.registry().folded(guarded.registry().tip)[0].state.open) == ["records/fraud-detector"]
+
+
+@pytest.mark.parametrize("valid", ['valid-before="20260301"', 'valid-after="20270101"'])
+def test_a_key_counts_while_it_is_valid(guarded: Story, keys: dict[str, Path], valid: str) -> None:
+    data = by(said_of(guarded), keys["cara"])
+    guarded.amend({f"[{public(keys['cara'])}]": f"['{valid} {public(keys['cara'])}']"})
+    assert put(guarded, data) == 4
+
+
+def test_a_failure_that_was_signed_decides_whatever_somebody_puts_behind_it(
+    guarded: Story, keys: dict[str, Path]
+) -> None:
+    passed = said_of(guarded)
+    failed = said_of(guarded.later(minutes=1), "FAILED")
+    later = said_of(guarded.later(minutes=1))
+    assert put(guarded, by(passed, keys["cara"]), by(failed, keys["cara"]), by(later, keys["ada"])) == 1
+
+
+def test_a_success_that_was_signed_stands_whatever_somebody_else_says(guarded: Story, keys: dict[str, Path]) -> None:
+    failed = said_of(guarded.later(minutes=1), "FAILED")
+    assert put(guarded, by(said_of(guarded), keys["cara"]), failed) == 0
+
+
+def test_where_ssh_keygen_is_missing_nothing_is_let_in(
+    guarded: Story, keys: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = by(said_of(guarded.later(minutes=7)), keys["cara"])  # what was verified once is known
+    (tmp_path / "bin").mkdir()
+    for program in ("git", "env"):
+        (tmp_path / "bin" / program).symlink_to(str(shutil.which(program)))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert put(guarded, data) in (1, 4)
