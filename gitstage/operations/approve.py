@@ -24,6 +24,7 @@ from gitstage.operations.registries import Registry
 from gitstage.operations.saying import LONGEST_REASON, Word, binding, ends, plan_of, policy_of
 from gitstage.operations.signing import Pen
 from gitstage.plans import Plan, Scene, Step
+from gitstage.policy import Policy
 from gitstage.rules.fold import digest_at
 from gitstage.rules.tombstones import MAY_GO, tombstone_in
 from gitstage.values import replace
@@ -66,6 +67,8 @@ def run(
             if leaves
             else f"{model}: approve {version} for {stage}",
             step=Step(action="approve", model=model, version=version),
+            asked=_asked(policy_of(scene), model, stage),
+            nobody_asked=f"{stage} asks for no approval of {model} by",
         )
         return plan_of(scene, word, pen)
 
@@ -74,6 +77,14 @@ def run(
         return together(plans, f"approve {len(plans)} versions for {stage}")
 
     return carry_out(registry, planner, models={ref.model for ref in wanted}, push=push, dry_run=dry_run)
+
+
+def _asked(policy: Policy, model: str, stage: str) -> frozenset[str]:
+    """The people whose approval counts for anything in a stage: for a gate, a rollback, or what only owners may do."""
+    names = [rule.from_ for _, gate in policy.gates_for(model, stage) for rule in gate.approvals]
+    alone = policy.stages[stage].rollback
+    named = policy.people_named(*names, *(() if alone is None else alone.by), model=model)
+    return frozenset(named) | frozenset(policy.owners_of(model))
 
 
 def run_policy(

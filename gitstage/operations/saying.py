@@ -12,7 +12,7 @@ from gitstage.canonical import DocumentError
 from gitstage.changes import Snapshot
 from gitstage.durations import duration
 from gitstage.envelopes import fingerprint, read_envelope
-from gitstage.errors import GitstageError
+from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.layout import Slot
 from gitstage.operations.signing import Pen, nothing_new
 from gitstage.people import signers, why_nobody
@@ -35,8 +35,13 @@ def policy_of(scene: Scene) -> Policy:
 def binding(scene: Scene, slot: Slot, version: str) -> Binding:
     """The change that brings a version into a slot next, or, where it is in effect there, takes it out.
 
-    Raises NoSuchThing where the version is not registered.
+    Raises NoSuchThing where the version is not registered, or the policy in effect has no such stage.
     """
+    if slot.stage not in policy_of(scene).stages:
+        raise NoSuchThing(
+            f"{slot.stage} is no stage of the policy in effect",
+            hint="it is one when the policy that names it has taken effect: gitstage status",
+        )
     effects = scene.effects.get(slot, ())
     before = effects[-1].after_blob if effects else None
     return Binding(
@@ -59,6 +64,7 @@ class Word:
     """Something that is to be said: where it goes, by whom it may be said, and how its commit is called.
 
     It lies in the folder `FOLDER/CALLED-PERSON`. `may` are the people who may say it; None: anybody in gitstage.yaml.
+    `asked` are those whose word is asked for, and `nobody_asked` is noted where it is said by nobody of them.
     """
 
     said: Said | PolicySaid
@@ -67,6 +73,8 @@ class Word:
     subject: str
     step: Step
     may: frozenset[str] | None = None
+    asked: frozenset[str] | None = None
+    nobody_asked: str = ""
 
 
 def plan_of(scene: Scene, word: Word, pen: Pen) -> Plan:
@@ -87,7 +95,10 @@ def plan_of(scene: Scene, word: Word, pen: Pen) -> Plan:
         if _same(other, word.said) and people <= _signed(policy_of(scene), scene.registry, path, now):
             return nothing_new(word.subject, path)
     folder = f"{word.folder}/{word.called}-{min(allowed)}"
-    return write_down(scene.registry, folder, data, subject=word.subject, step=word.step)
+    plan = write_down(scene.registry, folder, data, subject=word.subject, step=word.step)
+    if word.asked is None or people & word.asked:
+        return plan
+    return replace(plan, notes=(f"{word.nobody_asked} {_either(people)}",))
 
 
 def _people(policy: Policy, data: bytes, now: datetime) -> frozenset[str]:

@@ -48,11 +48,11 @@ def run(
 
     def planner(scene: Scene) -> Plan:
         version = version_named(scene, ref)
-        policy = policy_of(scene)
+        policy, about = policy_of(scene), binding(scene, Slot(ref.model, stage), version)
         _can_be_waived(policy, ref.model, stage, rule, gate)
         said = Said(
             kind=WAIVER,
-            about=binding(scene, Slot(ref.model, stage), version),
+            about=about,
             made=registry.now,
             expires=expires,
             reason=reason,

@@ -14,6 +14,7 @@ from gitstage.envelopes import fingerprint
 from gitstage.errors import CannotVerify, GitstageError
 from gitstage.evidence import Statement, deciding, predicate_type, read_statement
 from gitstage.layout import Slot, version_path
+from gitstage.manifest import read_tombstone, read_version
 from gitstage.people import why_nobody
 from gitstage.policy import EvidenceRule, Policy
 from gitstage.values import dataclass
@@ -113,7 +114,8 @@ class _Scales:
     def _verdict(self, piece: Piece, signers: Sequence[Signer]) -> tuple[bool, str]:
         statement = self.statements.get(piece.path)
         if statement is None:
-            return False, "cannot be read"
+            gone = read_tombstone(piece.data)
+            return False, "cannot be read" if gone is None else f"was redacted: {gone.reason}"
         try:
             said = read_said(piece.data)
         except DocumentError as error:
@@ -251,8 +253,6 @@ def _read(data: bytes) -> Statement | None:
 
 
 def _artifacts(manifest: bytes) -> frozenset[str]:
-    from gitstage.manifest import read_version
-
     try:
         return frozenset(artifact.sha256 for artifact in read_version(manifest).artifacts)
     except DocumentError:

@@ -177,6 +177,14 @@ def test_a_key_that_is_no_longer_valid_signs_nothing_that_counts(asked: Story, k
         approved(asked.later(hours=1), keys["bob"])
 
 
+def test_who_is_not_asked_is_told_so_and_may_say_it(asked: Story, keys: dict[str, Path]) -> None:
+    asked.amend({"rollback: {by: [owners, oncall], settle: 72h}": "rollback: {by: [owners]}"})
+    outcome = approved(asked, keys["cara"])
+    assert (outcome.exit_code, outcome.notes) == (0, ("production asks for no approval of fraud-detector by cara",))
+    both = approved(asked, keys["cara"], sign=[str(keys["cara"]), str(keys["bob"])])
+    assert (list(both.plan.edits), both.notes) == ([f"{FOLDER}/approval-bob/1.json"], ())
+
+
 def test_a_dry_run_changes_nothing(asked: Story, keys: dict[str, Path]) -> None:
     with unchanged(asked.path):
         outcome = approved(asked, keys["bob"], dry_run=True)

@@ -66,6 +66,11 @@ def test_without_a_policy_nobody_is_anybody() -> None:
         policy_of(scene())
 
 
+def test_a_stage_that_is_only_proposed_is_bound_to_nothing() -> None:
+    with pytest.raises(NoSuchThing, match="canary is no stage of the policy in effect"):
+        binding(scene(policy=read_policy(gated(soak="1h"))), Slot("m", "canary"), "1.0.0")
+
+
 def test_a_version_that_is_not_registered_is_bound_to_nothing() -> None:
     policy = read_policy(gated(soak="1h"))
     about = binding(scene(policy=policy), Slot("m", "production"), "1.0.0")

@@ -110,3 +110,13 @@ def test_until_when_is_a_date_a_moment_or_a_length_of_time(
     waived(soaking, keys["ada"], until=until)
     said, _ = said_in(soaking, PATH)
     assert said.expires == (soaking.now + expires if isinstance(expires, timedelta) else expires)
+
+
+def test_a_stage_that_is_only_proposed_has_nothing_to_waive(soaking: Story, keys: dict[str, Path]) -> None:
+    soaking.git("switch", "--quiet", "--create", "work")
+    text = soaking.read("gitstage.yaml").replace("stages:\n", "stages:\n  canary: {from: [staging]}\n")
+    soaking.write("gitstage.yaml", text)
+    soaking.write("canary/README.md", "new")
+    soaking.commit("canary")
+    with unchanged(soaking.path), pytest.raises(NoSuchThing, match="canary"):
+        waived(soaking, keys["ada"], stage="canary")

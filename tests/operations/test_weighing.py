@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gitstage.envelopes import fingerprint
+from gitstage.manifest import tombstone
 from gitstage.operations import approve, attest, rollback, settle, show, waive
 from gitstage.operations.weighing import Signer
 from tests.operations.signatories import make_keys, policy
@@ -185,6 +186,14 @@ def test_what_says_more_than_it_should_does_not_count(ruled: Story, keys: dict[s
     ruled.commit("by hand")
     ((where, _, counts, why),) = weighed(ruled)
     assert (where, counts, why) == ("approval-bob/1", False, "'file-0' is no MODEL@VERSION")
+
+
+def test_what_was_redacted_says_why(ruled: Story) -> None:
+    measured(ruled, "smoke")
+    path = f"{FOLDER}/smoke/1.json"
+    ruled.write(path, tombstone(ruled.read(path).encode(), "it named a person").decode())
+    ruled.commit("redacted")
+    assert weighed(ruled) == [("smoke/1", "", False, "was redacted: it named a person")]
 
 
 def test_without_ssh_keygen_what_is_signed_cannot_be_weighed(
