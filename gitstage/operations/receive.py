@@ -130,8 +130,9 @@ def _judged(
 
 
 def _of_names(repo: Repository, updates: Sequence[Update], found: Watch) -> Iterable[Objection]:
-    links = repo.symbolic_refs(*(update.ref for update in updates if update.old is not None))
     guarded = {ref for one in found.registries for ref in (one.trunk, one.identity.ledger_ref)}
+    links = repo.symbolic_refs(*guarded, *(update.ref for update in updates if update.old is not None))
+    behind = {links[ref]: ref for ref in guarded if ref in links}
     twins = {ref.lower(): ref for ref in guarded}
     for update in updates:
         ref = update.ref
@@ -147,6 +148,13 @@ def _of_names(repo: Repository, updates: Sequence[Update], found: Watch) -> Iter
                 rule="trunk-continues",
                 message=f"it stands for {links[ref]}",
                 hint=f"push to {links[ref]} itself",
+            )
+        if ref in behind:
+            yield Objection(
+                ref=ref,
+                rule="trunk-continues",
+                message=f"{behind[ref]} stands for it",
+                hint=f"push to {behind[ref]}",
             )
         if twins.get(ref.lower(), ref) != ref:
             yield Objection(ref=ref, rule="known-path", message=f"it differs from {twins[ref.lower()]} only in case")

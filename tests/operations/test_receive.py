@@ -357,6 +357,16 @@ def test_a_trunk_that_is_named_by_another_name_is_guarded_all_the_same(guard: Gu
     assert "refs/heads/alias: trunk-continues: it stands for refs/heads/main" in guard.refuses("main:refs/heads/alias")
 
 
+def test_what_the_trunk_only_stands_for_is_guarded_all_the_same(guard: Guard, ada: Story) -> None:
+    guard.git("branch", "--move", "main", "master")
+    guard.git("symbolic-ref", "refs/heads/main", "refs/heads/master")
+    (ada.path / f"models/{MODEL}/1.2.0.yaml").unlink()
+    ada.commit("evil")
+    said = guard.refuses("main:refs/heads/master")
+    assert "refs/heads/master: trunk-continues: refs/heads/main stands for it" in said
+    assert "nothing-removed" in guard.refuses("main")
+
+
 def test_a_branch_that_differs_from_the_trunk_only_in_case_is_refused(guard: Guard, ada: Story) -> None:
     assert "it differs from refs/heads/main only in case" in guard.refuses("main:refs/heads/Main")
 

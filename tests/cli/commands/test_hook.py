@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -203,3 +205,30 @@ def test_a_repository_in_a_namespace_of_git_is_not_judged_by_the_refs_of_another
     code, said = pushed()
     assert code == 1
     assert "namespace" in said
+
+
+STUCK = """
+import sys
+from gitstage.cli.commands import hook
+from gitstage.cli.main import run
+from gitstage.operations import receive
+
+def stuck(*_, **__):
+    while True:
+        try:
+            while True:
+                pass
+        except Exception:
+            pass
+
+hook.FUSE = 0.3
+receive.run = stuck
+sys.exit(run(("hook", "pre-receive", "--timeout", "0.2")))
+"""
+
+
+def test_judging_that_does_not_hear_that_its_time_is_over_is_ended(server: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STUCK], cwd=server, input=LINE.encode(), capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
