@@ -14,6 +14,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     "click": ("python", "-c", "import click"),
     "ls-tree": ("git", "ls-tree", "-r", "HEAD"),
     "tags of m": ("git", "for-each-ref", "refs/tags/{model}/"),
+    "history": ("git", "log", "--first-parent", "--raw", "refs/heads/main"),
     "all tags": ("git", "for-each-ref", "--format=%(refname) %(objectname) %(contents)", "refs/tags/"),
 }
 """What a command is held against, by name. `python` is the one that runs gitstage; git runs in the registry."""
@@ -137,6 +138,13 @@ def table(subject: Subject) -> tuple[Work, ...]:
             ("status", "--at", moment),
             Goal("all tags", times=2.0, start_up=True),
             subject.models[-1],
+        ),
+        Work(
+            "audit",
+            "audit of everything, unsigned",
+            ("audit",),
+            Goal("history", times=5.0),
+            "nothing that is not as it should be",
         ),
     )
 
