@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple, NoReturn
 
 from gitstage.errors import GitstageError
@@ -512,15 +512,21 @@ def _escaped(found: re.Match[str]) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+@lru_cache(maxsize=512)  # nearly all keys are those of the format
+def _key(key: str) -> str:
+    written = scalar(key)
+    if len(written) > MAX_KEY:
+        _fail(f"the key {shown(key)} is longer than {MAX_KEY} characters")
+    return written
+
+
 def _write_mapping(mapping: Mapping[str, object], indent: str, lead: str, lines: list[str], depth: int) -> None:
     if not mapping or depth > MAX_DEPTH:
         _fail("an empty mapping cannot be written" if not mapping else f"more than {MAX_DEPTH} levels")
     for key, value in mapping.items():
         if not isinstance(key, str):
             _fail(f"the key {key!r} is not text")
-        written = scalar(key)
-        if len(written) > MAX_KEY:
-            _fail(f"the key {shown(key)} is longer than {MAX_KEY} characters")
+        written = _key(key)
         head = f"{lead}{written}:"
         if isinstance(value, str | int | float):
             lines.append(f"{head} {scalar(value)}")

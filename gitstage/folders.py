@@ -26,18 +26,19 @@ class Blobs(Protocol):
         """How many bytes a blob has."""
 
 
-class _Folder:
-    """One folder: what lies in it, and the folders among that. Never changed once it is made.
+class _Folder(Entry):
+    """One folder, as the entry that it is in the folder above: `names` is what lies in it. Never changed once it is made.
 
-    `oid` is no object of git: two folders with the same one are the same, and of others nothing is said.
+    Its `oid` is no object of git: two folders with the same one are the same, and of others nothing is said.
     """
 
-    __slots__ = ("folders", "names", "oid")
+    names: dict[str, Entry]
 
-    def __init__(self, names: dict[str, Entry], folders: dict[str, _Folder]) -> None:
-        self.names = names
-        self.folders = folders
-        self.oid = f"~{next(_numbers)}"
+    @classmethod
+    def of(cls, names: dict[str, Entry]) -> _Folder:
+        made = cls(FOLDER, f"~{next(_numbers)}")
+        made.names = names
+        return made
 
 
 class Folders:
@@ -47,7 +48,7 @@ class Folders:
 
     def __init__(self, blobs: Blobs, root: _Folder | None = None) -> None:
         self._blobs = blobs
-        self._root = root or _Folder({}, {})
+        self._root = root or _Folder.of({})
         self._known: dict[str, _Folder | None] = {"": self._root}
 
     def holding(self, files: Iterable[tuple[str, Entry]]) -> Folders:
@@ -77,9 +78,9 @@ class Folders:
 
     def entry(self, path: str) -> Entry | None:
         folder, _, name = path.rpartition("/")
-        found = self._folder(folder)
         if not name:
-            return Entry(FOLDER, self._root.oid)
+            return self._root
+        found = self._folder(folder)
         return None if found is None else found.names.get(name)
 
     def listing(self, folder: str) -> Mapping[str, Entry]:
@@ -97,31 +98,32 @@ class Folders:
             return self._known[path]
         here: _Folder | None = self._root
         for part in path.split("/"):
-            here = here.folders.get(part) if here is not None else None
+            inner = here.names.get(part) if here is not None else None
+            here = inner if isinstance(inner, _Folder) else None
         self._known[path] = here
         return here
 
 
 def _edited(
     path: str,
-    before: _Folder | None,
+    before: Entry | None,
     edits: Mapping[str, Mapping[str, Entry | None]],
     inside: Mapping[str, list[str]],
 ) -> _Folder:
     """A folder after the edits in it and below it. No deeper than the paths of one change, which git itself bounds."""
-    names = dict(before.names) if before is not None else {}
-    folders = dict(before.folders) if before is not None else {}
+    names = before.names.copy() if isinstance(before, _Folder) else {}
     # A folder that gives way to a file goes first: git says both, in either order.
     for inner in inside.get(path, ()):
         name = inner.rpartition("/")[2]
-        made = _edited(inner, folders.get(name), edits, inside)
+        was = names.get(name)
+        made = _edited(inner, was, edits, inside)
         if made.names:
-            names[name], folders[name] = Entry(FOLDER, made.oid), made
-        elif name in folders:
-            del names[name], folders[name]
+            names[name] = made
+        elif isinstance(was, _Folder):
+            del names[name]
     for name, entry in edits.get(path, {}).items():
         if entry is not None:
             names[name] = entry
-        elif name not in folders:
+        elif not isinstance(names.get(name), _Folder):
             names.pop(name, None)
-    return _Folder(names, folders)
+    return _Folder.of(names)

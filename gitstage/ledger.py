@@ -240,19 +240,19 @@ class State:
 
     def passed_commit(self, thing: Thing) -> str | None:
         """The commit whose tree holds the last state of `thing` that passed."""
-        waiting = self.open.get(str(thing))
+        waiting = self.open.get(str(thing)) if self.open else None
         return self.judged if waiting is None else waiting.passed
 
     def with_open(self, waiting: Open) -> State:
         return replace(self, open={**self.open, str(waiting.thing): waiting})
 
     def without(self, thing: Thing) -> State:
-        if str(thing) not in self.open:
+        if not self.open or str(thing) not in self.open:
             return self
         return replace(self, open={name: value for name, value in self.open.items() if name != str(thing)})
 
     def records_open(self, model: str) -> Open | None:
-        return self.open.get(str(Records(model)))
+        return self.open.get(str(Records(model))) if self.open else None
 
 
 class Past(Protocol):

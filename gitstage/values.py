@@ -121,6 +121,9 @@ def _init(cls: type) -> Callable[..., None]:
             if finish is not None:
                 finish(self)
             return
+        if not named and finish is None and len(values) == len(names) == len(positional):
+            attributes.update(zip(positional, values, strict=True))
+            return
         attributes.update(defaults)
         attributes.update(zip(positional, values, strict=False))
         attributes.update(named)

@@ -242,9 +242,9 @@ class _Stride:
         self.was_without = self.policy is None
         self._touched_under: dict[Layout, frozenset[Thing]] = {}
 
-    @property
+    @cached_property
     def past(self) -> Past:
-        """What has taken effect, in this step too."""
+        """What has taken effect, in this step too, from now on."""
         return _PastWith(self.past_before, self.fresh)
 
     @cached_property
