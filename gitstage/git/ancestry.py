@@ -10,7 +10,7 @@ from __future__ import annotations
 import mmap
 import os
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,8 @@ HEADER = b"gitstage history 1\n"
 RAW = 20
 """Bytes of a raw object id."""
 START = len(HEADER) + RAW
+FEW = 32
+"""So many commits are looked at one by one, until git is asked what came since."""
 MANY = 1_000
 """So many commits may have come since the file was written, until it is written again."""
 
@@ -46,18 +48,38 @@ class Kept(NamedTuple):
         return (self.ids[begin : begin + RAW] for begin in range(START, len(self.ids), RAW))
 
 
-def missing(processes: Processes, file: Path, commits: Iterable[str], tip: str) -> set[str]:
-    """Those of `commits` that are not in the history of the commit `tip`, as `file` and git know it."""
+def missing(
+    processes: Processes, file: Path, commits: Iterable[str], tip: str, parents: Callable[[str], Sequence[str]]
+) -> set[str]:
+    """Those of `commits` that are not in the history of the commit `tip`, as `file` and git know it.
+
+    `parents` gives those of a commit; it is asked first, a few steps back, as what came since mostly stands in a line.
+    """
     wanted = {bytes.fromhex(oid): oid for oid in commits}
     kept = _read(file)
     since: set[bytes] | None = set()
     if kept is None or kept.tip.hex() != tip:
-        since = None if kept is None else _since(processes, kept.tip.hex(), tip)
+        since = None
+        if kept is not None:
+            since = _line(kept.tip.hex(), tip, parents) or _since(processes, kept.tip.hex(), tip)
         if kept is None or since is None:
             kept = _written(file, tip, {bytes.fromhex(oid) for oid in _listed(processes, "--end-of-options", tip)})
         elif len(since) > MANY:
             kept = _written(file, tip, since.union(kept.each()))
     return {oid for raw, oid in wanted.items() if raw not in kept and raw not in (since or ())}
+
+
+def _line(old: str, tip: str, parents: Callable[[str], Sequence[str]]) -> set[bytes] | None:
+    """The commits from `tip` back to `old`, where each has one parent and they are few; None where that is not so."""
+    line: set[bytes] = set()
+    commit = tip
+    while commit != old:
+        above = parents(commit)
+        if len(above) != 1 or len(line) == FEW:
+            return None
+        line.add(bytes.fromhex(commit))
+        (commit,) = above
+    return line
 
 
 def _since(processes: Processes, old: str, tip: str) -> set[bytes] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from os import PathLike
@@ -27,7 +27,7 @@ from gitstage.git.history import Difference, differences
 from gitstage.git.objects import Commit, Tag, commit_bytes, encoded, is_object_id, parsed_commit, tag_bytes
 from gitstage.git.process import NO_HOOKS, Processes
 from gitstage.git.refs import RefUpdate
-from gitstage.git.store import ObjectStore, Promised, Reader
+from gitstage.git.store import ObjectStore, Promised, Reader, fits_ahead
 from gitstage.git.trees import Listings, Tree, edited, listed_rows
 from gitstage.values import dataclass
 
@@ -280,6 +280,23 @@ class Repository:
             return [self._blob_at(commit, path) for commit, path in places]
         return [header.oid if header is not None and header.kind == "blob" else None for header in found]
 
+    def blobs_ahead(self, places: Sequence[tuple[str, str]]) -> Callable[[], list[str | None]]:
+        """As `blobs_at`, by a process of its own that finds them while other things are done; called once."""
+        names = [f"{commit}:{path}" for commit, path in places]
+        pending = any(self._store.is_pending(commit) for commit, _ in places)
+        if not places or pending or not fits_ahead(names) or self._promised() is not None:
+            return lambda: self.blobs_at(places)
+        reader = Reader(self.processes)
+        answers = reader.ahead(names)
+
+        def found() -> list[str | None]:
+            headers = answers()
+            reader.close()
+            return [header.oid if header is not None and header.kind == "blob" else None for header in headers]
+
+        weakref.finalize(found, reader.close)  # for whoever does not want to know any more
+        return found
+
     def read(self, oid: str) -> bytes:
         """The bytes of one blob."""
         return self._store.read(oid, "blob")
@@ -386,7 +403,11 @@ class Repository:
         # Whatever is in a history is here: git is not asked for each.
         ids = {oid for oid in wanted if is_object_id(oid)}
         file = self.common_dir / OWN / "history"
-        return (wanted - ids) | (ancestry.missing(self.processes, file, ids, tip) if ids else set())
+        if not ids:
+            return wanted
+        return (wanted - ids) | ancestry.missing(
+            self.processes, file, ids, tip, lambda commit: self.commits([commit])[commit].parents
+        )
 
     def merge_bases(self, a: str, b: str) -> list[str]:
         """The best common ancestors of two commits."""

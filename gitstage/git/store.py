@@ -25,6 +25,11 @@ SOME = 4096
 LOOSE_LIMIT = 100
 
 
+def fits_ahead(names: Sequence[str]) -> bool:
+    """Whether so many names can be asked about before the first answer is read: both lie in pipes until then."""
+    return sum(map(len, names)) + len(names) * 8 <= AHEAD and not any("\n" in name for name in names)
+
+
 class Header(NamedTuple):
     """What an object is, without its bytes."""
 
@@ -48,6 +53,14 @@ class Reader:
         """Each object with its id, in the order of their names; None where there is none."""
         return self._asked(b"contents", names, _object)
 
+    def ahead(self, names: Sequence[str]) -> Callable[[], list[Header | None]]:
+        """Asks as `headers` does and reads the answers when they are called for, while git looks. Once, before others."""
+        lines = [b"info %s\n" % encoded(name) for name in names]
+        process = self._running()
+        process.stdin.write(b"".join(lines))
+        process.stdin.flush()
+        return lambda: self._answers([b""] * len(lines), _header)
+
     def close(self) -> None:
         """End the process. The next question starts another one."""
         if self._process is not None:
@@ -67,10 +80,7 @@ class Reader:
             at = end
 
     def _answers(self, requests: Sequence[bytes], answer: Callable[[IO[bytes]], Found]) -> list[Found]:
-        if self._process is None:
-            self._process = self._processes.keep("cat-file", "--batch-command")
-            os.set_blocking(self._process.stderr.fileno(), False)
-        process = self._process
+        process = self._running()
         try:
             process.stdin.write(b"".join(requests))
             process.stdin.flush()
@@ -86,6 +96,12 @@ class Reader:
         if said and None in answers:
             raise GitError(cleaned(said))
         return answers
+
+    def _running(self) -> git.Git.AutoInterrupt:
+        if self._process is None:
+            self._process = self._processes.keep("cat-file", "--batch-command")
+            os.set_blocking(self._process.stderr.fileno(), False)
+        return self._process
 
     def _last_words(self, process: git.Git.AutoInterrupt) -> str:
         self._process = None

@@ -275,6 +275,7 @@ def _once(
     dry_run: bool,
     tags_itself: bool,
 ) -> Outcome:
+    registry.past.expect(models)
     place = ground(registry, push=push)
     scene = place.scene(models)
     plan = planner(scene).without_what_is_there(place.declared)

@@ -47,6 +47,8 @@ class TagPast:
         self._alarms: list[Alarm] = []
         self._blocked: dict[str, str | None] = {}
         self._seen: set[str] = set()
+        self._blobs: dict[tuple[str, str], str | None] = {}
+        self._expected: tuple[list[tuple[str, str]], Callable[[], list[str | None]]] | None = None
 
     def effects(self, slot: Slot) -> tuple[Effect, ...]:
         """The changes of a slot that took effect, oldest first."""
@@ -86,6 +88,12 @@ class TagPast:
     def until(self, clock: datetime) -> _Until:
         """The past as it was at a moment."""
         return _Until(self, clock)
+
+    def expect(self, models: Iterable[str]) -> None:
+        """As `load`, for those who will ask for all that took effect: git looks at the claims while they go on."""
+        self.load(models)
+        places = [self._place(effect) for effect in self.claimed() if self._place(effect) not in self._blobs]
+        self._expected = (places, self._repo.blobs_ahead(places))
 
     def load(self, models: Iterable[str]) -> None:
         """Reads the tags of models that have not been read yet, in one go."""
@@ -159,8 +167,21 @@ class TagPast:
     def _why_false(self, effects: Sequence[Effect]) -> list[str | None]:
         """Why each claim is not so; None where it is."""
         elsewhere = self._not_on_trunk([effect.commit for effect in effects])
-        blobs = self._repo.blobs_at([(effect.commit, joined(self._folder, effect.slot.path)) for effect in effects])
+        blobs = self._blobs_of(effects)
         return [_why_false(effect, blob, elsewhere) for effect, blob in zip(effects, blobs, strict=True)]
+
+    def _blobs_of(self, effects: Sequence[Effect]) -> list[str | None]:
+        """What the slot of each claim holds in the claim's commit."""
+        if self._expected is not None:
+            places, found = self._expected
+            self._expected = None
+            self._blobs.update(zip(places, found(), strict=True))
+        places = [place for effect in effects if (place := self._place(effect)) not in self._blobs]
+        self._blobs.update(zip(places, self._repo.blobs_at(places), strict=True))
+        return [self._blobs[self._place(effect)] for effect in effects]
+
+    def _place(self, effect: Effect) -> tuple[str, str]:
+        return effect.commit, joined(self._folder, effect.slot.path)
 
     def claimed(self) -> list[Effect]:
         """What the tags read so far say, whether it is so or not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections.abc import Callable
@@ -861,3 +862,43 @@ def test_a_detached_head_is_at_no_branch_from_the_first(sandbox: Sandbox, calls:
 def test_a_branch_without_a_commit_is_one_all_the_same(sandbox: Sandbox) -> None:
     with sandbox.open() as repo:
         assert (repo.head(), repo.work_tree) == (Head("refs/heads/main", None), sandbox.path)
+
+
+# ------------------------------------------------------------------------------------------------------- asked ahead
+
+
+def test_what_is_asked_ahead_is_what_would_have_been_found(
+    sandbox: Sandbox, repo: Repository, calls: list[str]
+) -> None:
+    one = sandbox.commit("one", {"a": "1", "b/c": "2"})
+    two = sandbox.commit("two", {"a": "3"})
+    places = [(one, "a"), (two, "a"), (two, "b/c"), (two, "b"), (one, "none"), (MISSING, "a")]
+    found = repo.blobs_ahead(places)
+    assert calls == ["config", "cat-file"]
+    assert repo.read(sandbox.git("rev-parse", f"{one}:a")) == b"1"
+    assert found() == repo.blobs_at(places)
+    assert found.__closure__ is not None
+
+
+def test_nothing_is_asked_ahead_where_it_would_not_do(sandbox: Sandbox, repo: Repository, calls: list[str]) -> None:
+    one = sandbox.commit("one", {"a": "1"})
+    assert repo.blobs_ahead([])() == []
+    blob = sandbox.git("rev-parse", f"{one}:a")
+    many = [(one, "a")] * 1000
+    assert repo.blobs_ahead(many)() == [blob] * 1000
+    assert repo.blobs_ahead([(one, "a\nb")])() == [None]
+    pending = repo.write_commit(repo.write_tree(one, {"x": Entry(FILE, repo.write_blob(b"x"))}), [one], "pending")
+    assert repo.blobs_ahead([(pending, "a")])() == [blob]
+    assert calls.count("cat-file") == 1
+
+
+def test_a_process_that_was_asked_ahead_and_never_read_is_ended(sandbox: Sandbox) -> None:
+    one = sandbox.commit("one", {"a": "1"})
+    with sandbox.open() as repo:
+        found = repo.blobs_ahead([(one, "a")])
+        reader = next(cell.cell_contents for cell in found.__closure__ or () if hasattr(cell.cell_contents, "ahead"))
+        process = reader._process
+        assert process.proc.poll() is None
+        del found
+        gc.collect()
+        assert process.proc.poll() is not None

@@ -399,3 +399,13 @@ def test_a_remote_that_nobody_has_reached_yet_is_no_hindrance(story: Story) -> N
     story.git("tag", "--delete", "policy/1")
     outcome = story.register("m", "1.0.0")
     assert (outcome.exit_code, outcome.landed, outcome.tags) == (0, False, ())
+
+
+def test_what_is_expected_is_found_while_other_things_are_done(served: Story) -> None:
+    expected, plain = served.registry().past, served.registry().past
+    expected.expect(["fraud-detector"])
+    for stage in ("staging", "production"):
+        slot = Slot("fraud-detector", stage)
+        assert expected.effects(slot) == plain.effects(slot)
+    expected.expect(["fraud-detector"])
+    assert expected.alarms == ()
