@@ -12,7 +12,7 @@ from gitstage.errors import GitstageError
 from gitstage.findings import Verdict
 from gitstage.git import RefUpdate
 from gitstage.layout import Slot
-from gitstage.ledger import LEDGER_FILE, Effect, State, effect_from, state_document
+from gitstage.ledger import LEDGER_FILE, Effect, Owed, State, effect_from, state_document
 from gitstage.operations.claims import Claim, Claims
 from gitstage.operations.registries import Registry
 from gitstage.operations.replay import NotTaken, Otherwise, Replay
@@ -34,6 +34,7 @@ KINDS = {
     "tag-unreadable": "a tag in the registry's names says nothing that can be read",
     "ledger-missing": "the ledger is lost",
     "ledger-changed": "the ledger says something else than what is so",
+    "debt-overdue": "nobody countersigned in time what somebody did alone",
     "open-refused": "something lies on the trunk that was refused",
     "history-removed": "what an earlier audit saw is gone",
     "tags-changed": "tags that an earlier audit saw are gone or changed",
@@ -59,7 +60,8 @@ class Audit:
     """What an audit came to.
 
     `judged` is the last commit that a run judged, `unjudged` how many came after it. `trusted` says what was taken on
-    trust, `untaken` what landed and never took effect, `otherwise` what another policy would have said. `checkpoint` is
+    trust, `untaken` what landed and never took effect, `otherwise` what another policy would have said, and
+    `owed` what nobody has countersigned yet. `checkpoint` is
     None where nothing has been judged.
     """
 
@@ -76,6 +78,7 @@ class Audit:
     trusted: tuple[str, ...]
     untaken: tuple[NotTaken, ...]
     otherwise: tuple[Otherwise, ...] | None
+    owed: tuple[Owed, ...]
     checkpoint: Checkpoint | None
 
     @property
@@ -167,6 +170,9 @@ class _Auditor:
         for item in untaken:
             if item.until is None and item.verdict is Verdict.REFUSED:
                 self._report_open(item)
+        for owed in replay.state.owed:
+            if owed.debt.is_overdue(self.registry.now):
+                self._report_debt(owed)
         faults = tuple(self._since(self.faults))
         counts = {**replay.counts, "faults": len(faults)}
         return Audit(
@@ -183,6 +189,7 @@ class _Auditor:
             trusted=tuple(self.trusted),
             untaken=tuple(item for item in untaken if self.since is None or (item.until or item.since) >= self.since),
             otherwise=None if self.other is None else tuple(replay.otherwise),
+            owed=replay.state.owed,
             checkpoint=self._checkpoint(claims, ledger, replay.state, counts),
         )
 
@@ -216,6 +223,15 @@ class _Auditor:
                 commit=judged,
                 hint=f"put it back, or go on knowingly: gitstage tag --rewritten --reason …; see git log {judged[:12]}",
             )
+
+    def _report_debt(self, owed: Owed) -> None:
+        by = ", ".join(owed.debt.by)
+        self.report(
+            "debt-overdue",
+            f"the {owed.debt.kind} of {by} is not countersigned",
+            ref=self.registry.identity.tag_ref(owed.name),
+            moment=owed.since,
+        )
 
     def _report_open(self, item: NotTaken) -> None:
         rules = ", ".join(dict.fromkeys(f"{found.rule}: {found.message}" for found in item.findings))

@@ -314,6 +314,8 @@ class Replay:
             number = claim.number if claim is not None else None
             effect = replace(taken, number=max(number or 0, self._past.taken(taken.slot) + 1))
             self._past.add(effect)
+            if effect.number != taken.number:
+                self._renumber_debts(taken, effect.number)
             for asked in self._asked:
                 if asked.thing == thing and asked.moment == taken.moment:
                     self.otherwise.append(replace(asked, commit=taken.commit))
@@ -330,6 +332,19 @@ class Replay:
             return
         self._claims.take(claim)
         self._compare_claim(claim, taken)
+
+    def _renumber_debts(self, taken: Effect, number: int) -> None:
+        """What is owed of a change whose tag has another number than that of the replay: others had taken it."""
+        self.state = replace(
+            self.state,
+            owed=tuple(
+                replace(owed, number=number)
+                if (owed.about.model, owed.about.stage, owed.number)
+                == (taken.slot.model, taken.slot.stage, taken.number)
+                else owed
+                for owed in self.state.owed
+            ),
+        )
 
     def _tags_versions(self, before: State) -> bool:
         """Whether versions get tags, as the policies before and after say."""
@@ -383,6 +398,9 @@ class Replay:
                 f"it is {here.policy_number} of {_commit(here.policy)}",
                 ledger,
             )
+        if recorded.owed != here.owed:
+            named = [", ".join(one.name for one in owed) or "nothing" for owed in (recorded.owed, here.owed)]
+            self._once("owed", f"says that {named[0]} is owed; it is {named[1]}", ledger)
         if not recorded.open and not here.open:
             return
         for name in sorted({*recorded.open, *here.open}):

@@ -11,15 +11,21 @@ from typing import Any
 
 import pytest
 
+from gitstage.approvals import Binding, Said, written
 from gitstage.checkpoint import Checkpoint
+from gitstage.envelopes import write_envelope
 from gitstage.errors import GitstageError
+from gitstage.findings import Debt
 from gitstage.git import ShallowRepository
-from gitstage.ledger import moment_of, text_of
+from gitstage.ledger import Owed, moment_of, text_of
 from gitstage.operations import audit, init, tag
 from gitstage.operations.audit import Audit
 from gitstage.operations.registries import open_registry
 from gitstage.policy import read_policy
+from gitstage.signatures import sign_envelope
+from gitstage.values import replace
 from tests.git.sandbox import executable, git
+from tests.operations.signatories import make_keys, policy
 from tests.operations.stories import Story, Team
 
 SLOT = "fraud-detector/production/"
@@ -314,6 +320,77 @@ def test_a_promotion_that_passed_only_under_a_policy_nobody_approved_is_found(se
         **{"in": {"version": "1.2.0", "blob": blob}},
     )
     assert ("tag-unfounded", f"{SLOT}3") in found(served)
+
+
+@pytest.mark.parametrize("how", ["unsigned", "reused", "never given"])
+def test_a_forged_or_reused_approval_is_found(served: Story, tmp_path: Path, how: str) -> None:
+    keys = make_keys(tmp_path / "keys")
+    served.amend(policy(keys, approvals="[{count: 1, from: owners}]"))
+    said = Said(
+        kind="approval",
+        about=Binding(
+            registry=served.registry().identity.id,
+            model="fraud-detector",
+            version="1.2.0",
+            manifest=hashlib.sha256(served.read("models/fraud-detector/1.2.0.yaml").encode()).hexdigest(),
+            stage="production",
+            incumbent=hashlib.sha256(served.read("models/fraud-detector/1.1.0.yaml").encode()).hexdigest(),
+            # What was approved was the change before.
+            change=1 if how == "reused" else 2,
+        ),
+        made=served.now,
+    )
+    if how != "never given":
+        data = write_envelope(sign_envelope(written(said), [str(keys["bob"])])) if how == "reused" else written(said)
+        served.write("evidence/fraud-detector/1.2.0/approval-bob/1.json", data.decode())
+        served.commit("an approval")
+    served.copy("models/fraud-detector/1.2.0.yaml", "production/fraud-detector.yaml")
+    commit = served.commit("promote by hand")
+    served.tag()
+    assert served.in_effect("fraud-detector") == "1.1.0"
+    blob = served.git("rev-parse", "HEAD:production/fraud-detector.yaml")
+    digest = hashlib.sha256(served.read("gitstage.yaml").encode()).hexdigest()
+    approval = {"rule": "approvals", "verdict": "passed", "message": "approved by bob (owners)", "people": ["bob"]}
+    forge(
+        served,
+        f"{SLOT}3",
+        commit,
+        like=f"{SLOT}2",
+        number=3,
+        policy=digest,
+        approvers=["bob"],
+        findings=[approval],
+        moment=text_of(served.now),
+        **{"in": {"version": "1.2.0", "blob": blob}},
+    )
+    result = audited(served)
+    assert [(one.kind, one.ref, one.message) for one in result.faults] == [
+        ("tag-unfounded", f"refs/tags/{SLOT}3", "nothing took effect there: pending (approvals)")
+    ]
+
+
+def test_what_nobody_countersigned_in_time_is_found(served: Story) -> None:
+    about = Binding(
+        registry=served.registry().identity.id,
+        model="fraud-detector",
+        version="1.1.0",
+        manifest="a" * 64,
+        stage="production",
+        incumbent=None,
+        change=1,
+    )
+    debt = Debt(kind="waiver", by=("ada",), due=served.now - timedelta(hours=1))
+    owed = Owed(about=about, number=2, since=served.now - timedelta(hours=2), debt=debt)
+    registry = served.registry()
+    start = replace(checkpoint_of(served), state=replace(registry.state, owed=(owed,)))
+    result = audited(served, start=start)
+    assert (result.owed, [(one.kind, one.ref) for one in result.faults]) == (
+        (owed,),
+        [("debt-overdue", f"refs/tags/{SLOT}2")],
+    )
+    later = replace(owed, debt=replace(debt, due=served.now + timedelta(hours=1)))
+    result = audited(served, start=replace(start, state=replace(registry.state, owed=(later,))))
+    assert (result.owed, result.faults) == ((later,), ())
 
 
 def rewrite_ledger(story: Story, change: Callable[[dict[str, Any]], None], *, parent: str | None = "") -> None:

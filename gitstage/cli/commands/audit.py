@@ -178,6 +178,11 @@ def _tell(found: Audit) -> None:
         _tell_rules(asked.findings)
     for item in found.untaken:
         _tell_untaken(item)
+    for owed in found.owed:
+        by = ", ".join(owed.debt.by)
+        print_line(
+            f"debt       {owed.name}  {owed.debt.kind} of {by}, not countersigned since {owed.since:%Y-%m-%d %H:%M} UTC"
+        )
     for said in found.trusted:
         print_line(f"on trust   {said}")
     counts = found.counts
@@ -258,6 +263,16 @@ def document(found: Audit) -> dict[str, object]:
             for item in found.untaken
         ],
         "trusted": list(found.trusted),
+        "owed": [
+            {
+                "tag": owed.name,
+                "kind": owed.debt.kind,
+                "by": list(owed.debt.by),
+                "since": when(owed.since),
+                "due": when(owed.debt.due),
+            }
+            for owed in found.owed
+        ],
         "otherwise": None
         if found.otherwise is None
         else [
