@@ -17,7 +17,7 @@ from gitstage.ledger import State, moment_of, state_document, state_from, text_o
 from gitstage.values import dataclass
 
 CHECKPOINT_SCHEMA = "gitstage/checkpoint/v1"
-COUNTS = ("commits", "runs", "promotions", "versions", "policies", "faults")
+COUNTS = ("commits", "runs", "promotions", "versions", "policies", "redactions", "faults")
 
 _ID = re.compile(r"[0-9a-f]{40}\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")

@@ -601,7 +601,7 @@ class Folded:
     """What judging some commits came to: the new state, what took effect on the way, and what was said.
 
     `judgements` are what passed on the way and what was said of what is open in the end; what was refused or pending
-    and is put back since is not spoken of.
+    and is put back since is not spoken of. `redacted` counts the tombstones that were put up.
     """
 
     state: State
@@ -610,6 +610,7 @@ class Folded:
     policies: tuple[PolicyEffect, ...] = ()
     judgements: tuple[Judgement, ...] = ()
     notes: tuple[str, ...] = ()
+    redacted: int = 0
 
     def then(self, *later: Folded) -> Folded:
         """This, and what was judged after it. Of one thing the last judgement stands."""
@@ -627,6 +628,7 @@ class Folded:
                 if judgement.verdict is Verdict.PASSED or judgement.thing in state.open
             ),
             notes=tuple(note for part in parts for note in part.notes),
+            redacted=sum(part.redacted for part in parts),
         )
 
 

@@ -34,7 +34,7 @@ DOCUMENT = {
     "tip": TIP,
     "ledger": LEDGER,
     "tags": {"count": 3, "sha256": "c" * 64},
-    "counts": {"commits": 1, "runs": 1, "promotions": 1, "versions": 1, "policies": 1, "faults": 1},
+    "counts": {"commits": 1, "runs": 1, "promotions": 1, "versions": 1, "policies": 1, "redactions": 1, "faults": 1},
     "moment": "2026-11-23T10:30:00Z",
     "state": json.loads(state_document(CHECKPOINT.state, ID)),
 }

@@ -164,7 +164,7 @@ class Replay:
         self.otherwise: list[Otherwise] = []
         self.untaken: list[NotTaken] = []
         self.missing: list[tuple[Taken, str]] = []
-        self.counts = dict.fromkeys(("commits", "runs", "promotions", "versions", "policies"), 0)
+        self.counts = dict.fromkeys(("commits", "runs", "promotions", "versions", "policies", "redactions"), 0)
 
     # the way
 
@@ -249,6 +249,7 @@ class Replay:
             steps = list(steps)
         folded = fold(self.state, steps, self._world_of(leg, before))
         self.state = folded.state
+        self.counts["redactions"] += folded.redacted
         kept = self._kept
         for commit in [commit for commit in self._trees if commit not in kept]:
             del self._trees[commit]

@@ -49,6 +49,7 @@ from gitstage.manifest import ModelVersion, read_version
 from gitstage.policy import Policy, read_policy
 from gitstage.rules.cases import Plugin, PolicyCase, RecordsCase, SlotCase, is_model, no_plugin, version_of_blob
 from gitstage.rules.judge import judge_policy, judge_records, judge_slot
+from gitstage.rules.tombstones import put_up
 from gitstage.rules.voices import Commits, Voices, is_statement_of_people, nobody, unknown
 from gitstage.values import dataclass, field, replace
 
@@ -236,6 +237,7 @@ class _Stride:
         self.fresh: dict[Slot, tuple[Effect, ...]] = {}
         self.effects: list[Effect] = []
         self.registered: list[Registered] = []
+        self.redacted = 0
         self.policies: list[PolicyEffect] = []
         self.judgements: list[Judgement] = []
         self.policy = current_policy(self.start, world)
@@ -308,6 +310,7 @@ class _Stride:
             policies=tuple(self.policies),
             judgements=tuple(self.judgements),
             notes=(self.step.note,) if self.step.note else (),
+            redacted=self.redacted,
         )
 
     def _touched(self, layout: Layout) -> frozenset[Thing]:
@@ -520,6 +523,7 @@ class _Stride:
             self.judgements.append(judgement)
         if judgement.verdict is Verdict.PASSED:
             self.state = self.state.without(thing)
+            self.redacted += sum(1 for _ in put_up(case))
             for change, place in changes:
                 if place.kind == "version" and change.before is None and change.after is not None:
                     self.registered.append(

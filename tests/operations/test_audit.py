@@ -88,6 +88,7 @@ def test_a_clean_history_has_no_finding(served: Story) -> None:
         "promotions": 5,
         "versions": 3,
         "policies": 1,
+        "redactions": 0,
         "faults": 0,
     }
     assert (result.judged, result.unjudged) == (served.git("rev-parse", "HEAD"), 0)

@@ -9,7 +9,7 @@ import pytest
 
 from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.findings import Verdict
-from gitstage.operations import pull, redact, resolve, show
+from gitstage.operations import audit, pull, redact, resolve, show
 from gitstage.operations.landing import Outcome
 from tests.operations.pictures import unchanged
 from tests.operations.stories import Story
@@ -116,3 +116,9 @@ def test_a_tombstone_that_somebody_wrote_for_what_serves_is_refused(served: Stor
     assert [found.message for found in outcome.state.open["records/fraud-detector"].findings][:1] == [
         "1.1.0 is in production: what is in a stage is not redacted"
     ]
+
+
+def test_an_audit_counts_what_was_redacted(served: Story) -> None:
+    gone(served, "fraud-detector@1.0.0")
+    found = audit.run(served.registry())
+    assert (found.faults, found.counts["redactions"]) == ((), 2)

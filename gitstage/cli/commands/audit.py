@@ -191,6 +191,8 @@ def _tell(found: Audit) -> None:
         f"{_count(counts['promotions'], 'change')} of slots, {_count(counts['versions'], 'version')} and "
         f"{_count(counts['policies'], 'policy', 'policies')} took effect"
     )
+    if counts["redactions"]:
+        print_line(f"redacted   {_count(counts['redactions'], 'file')} made way for a tombstone")
     if found.unjudged:
         print_line(
             f"note: {_count(found.unjudged, 'commit')} after {str(found.judged)[:12]} not judged yet: gitstage tag"
