@@ -14,7 +14,7 @@ empty :=
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-run demo test tests coverage lint format types fuzz sweep bench docs pictures schema lock build clean
+.PHONY: help install install-run demo test tests coverage lint format types fuzz sweep mutation bench docs pictures schema lock build clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -56,6 +56,12 @@ fuzz: install ## the property tests, ROUNDS times, each time with other examples
 sweep: install ## what takes minutes: every kill point, fifty promoters, long histories
 	@$(BIN)/pytest -n $(WORKERS) --inline-snapshot=disable -m slow --timeout=1800 -q $(ARGS)
 
+# ARGS names modules, as in ARGS='rules.waivers evidence'; all of them take hours. `mutmut show NAME` shows one mutant.
+# What was measured stays in mutants/ until its function changes.
+mutation: install ## every small wrong turn in what judges, and which of them no test notices
+	@$(BIN)/mutmut run $(if $(filter-out auto,$(WORKERS)),--max-children $(WORKERS)) $(patsubst %,'gitstage.%.*',$(ARGS))
+	@$(BIN)/python .ci/mutation-score
+
 bench: install ## the table of costs, with the floors measured in the same run
 	@$(BIN)/python -m benchmarks $(ARGS)
 
@@ -76,4 +82,4 @@ build: install ## the wheel and the source distribution
 	@$(BIN)/uv build --quiet
 
 clean: ## away with everything that was made here
-	rm -rf .venv dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache mutants

@@ -90,7 +90,7 @@ def test_one_that_lands_after_the_refusal_lets_the_promotion_take_effect() -> No
     ],
 )
 def test_not_every_waiver_waives(waiver: dict[str, Any], why: str) -> None:
-    it = story()
+    it, waiver = story(), dict(waiver)
     it.waive("m", "1.1.0", waiver.pop("rule", "soak"), *waiver.pop("by", ("alice",)), **waiver)
     it.wait(hours=1).land()
     assert findings(it)[0] == ("soak", "pending", f"2h in staging of 1d{why}")
