@@ -253,6 +253,8 @@ BAD_FINDING = {"rule": "soak", "verdict": "excellent", "message": "x"}
         changed(findings=[BAD_FINDING]),
         changed(findings=[{**BAD_FINDING, "verdict": "passed", "opens": "soon"}]),
         changed(findings=[{"rule": "soak"}]),
+        changed(findings=[{"rule": "soak", "verdict": "passed", "message": "x", "people": "carol"}]),
+        changed(findings=[{"rule": "soak", "verdict": "passed", "message": "x", "people": ["carol", 7]}]),
     ],
 )
 @pytest.mark.usefixtures("no_garbage_is_collected")

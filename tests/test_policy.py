@@ -250,6 +250,13 @@ def test_a_key_belongs_to_somebody() -> None:
     }
 
 
+@pytest.mark.parametrize("asked", ["", ", expr: 'true', python: acme"])
+def test_a_rule_of_ones_own_is_either_an_expression_or_a_plugin(asked: str) -> None:
+    (problem,) = problems_of(f"{LEAST}gates:\n  a:\n    rules:\n    - {{name: licensed{asked}}}\n")
+    assert "the rule 'licensed' is either one or the other" in problem.message
+    assert problem.hint == "write expr: or python:, and not both"
+
+
 # Tolerances
 
 

@@ -31,7 +31,7 @@ def command(context: Context, as_json: bool) -> int:
         print_json({"schema": "gitstage/doctor/v1", "well": well, "checks": found})
         return 0 if well else 1
     marks = ("ok", "--", "!!") if ascii_only() else ("✓", "–", "✗")
-    width = max(11, *(len(check.name) for check in checks))
+    width = max([11, *(len(check.name) for check in checks)])
     for check in checks:
         mark = marks[0] if check.well else marks[1] if check.optional else marks[2]
         click.echo(f"{mark} {terminal(check.name):<{width}} {terminal(check.found, ascii_only=ascii_only())}")

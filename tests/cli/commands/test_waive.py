@@ -36,7 +36,7 @@ def test_mistakes_are_told_and_change_nothing(gs: Shell, keys: dict[str, Path]) 
 """)
     assert gs(*WAIVE, "--rule", "sok", "--sign", str(keys["ada"])) == snapshot("""\
 ! error: there is no rule 'sok' that can be waived
-!   try: rules: evidence, keep, metrics, soak, windows
+!   try: rules: approvals, evidence, keep, metrics, signed-commits, soak, windows
 [2]
 """)
     assert gs(*WAIVE, "--rule", "soak", "--sign", str(keys["cara"])) == snapshot("""\
