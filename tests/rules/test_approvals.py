@@ -140,6 +140,32 @@ def test_one_person_with_two_keys_is_one() -> None:
     assert (two.open, two.past.effects(Slot("m", "production"))[-1].approvers) == ({}, ("alice", "bob"))
 
 
+def test_two_who_are_asked_for_are_both_named_and_everything_that_does_not_count_is_said() -> None:
+    it = Story(peopled({"approvals": [{"count": 2, "from": "risk"}]}))
+    it.register("m", "1.0.0").stage("m", "1.0.0").land()
+    it.promote("m", "1.0.0").approve("m", "1.0.0", "mallory").approve("m", "1.0.0").land("carol")
+    assert finding(it) == Finding(
+        rule="approvals",
+        gate="standard",
+        verdict=Verdict.PENDING,
+        message="2 approvals by risk missing (alice or bob could); "
+        "approval-mallory/1.json: signed with a key that nobody in gitstage.yaml has; approval-nobody/1.json: not signed",
+        value="0 of 2",
+        threshold="2 from risk",
+        hint="gitstage approve m@1.0.0 --for production --sign KEY",
+    )
+    it.approve("m", "1.0.0", "bob").approve("m", "1.0.0", "alice").land()
+    assert finding(it) == Finding(
+        rule="approvals",
+        gate="standard",
+        verdict=Verdict.PASSED,
+        message="approved by alice, bob (risk)",
+        value="2 of 2",
+        threshold="2 from risk",
+        people=("alice", "bob"),
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
