@@ -524,6 +524,26 @@ def test_a_forge_says_who_rolled_back() -> None:
     assert it.open == {}
 
 
+@pytest.mark.parametrize(("of", "serves"), [(-1, "1.0.0"), (-2, "1.1.0")])
+def test_a_review_of_a_rollback_stands_for_what_was_reviewed_and_nothing_else(of: int, serves: str) -> None:
+    it = rolling_back()
+    it.commit()
+    reviewed(it, "bob-acme", commit=it.line[of]).tag()
+    assert it.serves("m") == serves
+    assert ("approvals" in it.open.get("production/m", [])) is (serves == "1.1.0")
+
+
+def test_all_who_may_and_stand_for_a_rollback_are_named() -> None:
+    it = rolling_back("dave", "carol", "bob")
+    assert finding(it) == Finding(
+        rule="approvals",
+        verdict=Verdict.PASSED,
+        message="bob, dave may roll back",
+        threshold="1 from owners or oncall",
+        people=("bob", "dave"),
+    )
+
+
 def test_whoever_stood_for_a_rollback_stands_for_it_later() -> None:
     it = rolling_back()
     it.policy(it.read("gitstage.yaml") + b"# another\n")
