@@ -168,6 +168,36 @@ def test_where_nothing_can_be_verified_nothing_is_waived() -> None:
     )
 
 
+def test_what_passed_needs_no_waiver_and_does_not_say_that_none_can_be_verified() -> None:
+    def cannot(data: bytes) -> frozenset[str]:
+        raise CannotVerify("ssh-keygen is not installed")
+
+    it = story().waive("m", "1.1.0", "soak", "alice")
+    it.signed_by = cannot
+    it.land()
+    other = story()
+    other.land()
+    assert findings(it)[1][:2] == ("metrics", "passed")
+    assert findings(it)[1:] == findings(other)[1:]
+
+
+def test_without_settle_a_waiver_is_to_be_countersigned_and_never_overdue() -> None:
+    it = story(production={"waivers": {"by": ["owners"]}}).waive("m", "1.1.0", "soak", "alice")
+    it.land()
+    assert (it.open, it.serves("m")) == ({}, "1.1.0")
+    (debt,) = it.past.effects(Slot("m", "production"))[-1].debts
+    assert (debt.rule, debt.by, debt.due) == ("soak", ("alice",), None)
+
+
+def test_a_waived_approval_names_all_who_waived_it_and_no_command_to_type() -> None:
+    it = Story(peopled({"approvals": [{"count": 1, "from": "compliance"}]}, GLASS))
+    it.register("m", "1.0.0").stage("m", "1.0.0").land()
+    it.promote("m", "1.0.0").waive("m", "1.0.0", "approvals", "alice", "bob").land()
+    (found,) = [found for found in it.said("production/m") if found.rule == "approvals"]
+    assert (found.verdict, found.hint, found.people) == (Verdict.WAIVED, None, ("alice", "bob"))
+    assert "; waived by alice, bob until " in found.message
+
+
 def test_a_stay_by_waiver_does_not_count_for_a_rollback() -> None:
     it = story({"metrics": [{"name": "auc", "min": 0.98}]}, {**GLASS, "rollback": {"by": ["oncall"]}})
     it.waive("m", "1.1.0", "metrics", "alice").land()
