@@ -70,6 +70,15 @@ def test_the_form_of_a_test_result_is_the_golden_one() -> None:
     )
 
 
+def test_a_moment_is_written_in_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        written = evidence.test_result("m", "1.0.0", SHA, "smoke", "PASSED", {}, NOON)
+    time.tzset()
+    assert json.loads(written)["predicate"]["gitstageMade"] == "2026-11-23T12:00:00Z"
+
+
 @pytest.mark.parametrize(
     ("result", "key"), [("PASSED", "passedTests"), ("WARNED", "warnedTests"), ("FAILED", "failedTests")]
 )
