@@ -7,7 +7,7 @@ forge and writes it, and the judge, who has no credentials, reads it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from gitstage.ledger import moment_of
@@ -70,9 +70,9 @@ class Forge:
         return frozenset(person for account in accounts if (person := self.person(account, policy)) is not None)
 
 
-def pushed_by(account: str) -> Forge:
-    """What a server says that knows who pushes: they made all that is being judged."""
-    return Forge(kind=SERVER, changes=(ForgeChange(authors=frozenset({account})),))
+def pushed_by(account: str, commits: Iterable[str]) -> Forge:
+    """What a server says that knows who pushes: they made what these commits of the trunk bring."""
+    return Forge(kind=SERVER, changes=(ForgeChange(authors=frozenset({account}), commits=frozenset(commits)),))
 
 
 def read_forge(data: bytes, *, landed: bool) -> Forge:

@@ -111,7 +111,7 @@ def test_an_account_is_somebody_or_nobody(kind: str, account: str, person: str |
 
 
 def test_a_server_knows_who_pushes() -> None:
-    said = pushed_by("carol").said_of(ONE, judged_now=True)
-    assert said == JUDGED
-    assert pushed_by("carol").said_of(ONE, judged_now=False) is None
+    pushed = pushed_by("carol", [ONE])
+    assert pushed.said_of(ONE, judged_now=False) == ForgeChange(authors=frozenset({"carol"}), commits=frozenset({ONE}))
+    assert pushed.said_of(TWO, judged_now=True) is None
     assert Forge().said_of(ONE, judged_now=True) is None

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,6 +15,7 @@ from gitstage.errors import GitstageError
 from gitstage.values import dataclass
 
 if TYPE_CHECKING:
+    from gitstage.forges import Forge
     from gitstage.operations.registries import Registry
 
 
@@ -74,6 +76,28 @@ def json_option(function: F) -> F:
 def dry_run_option(function: F) -> F:
     """`--dry-run`: judge and show, change nothing."""
     return click.option("--dry-run", is_flag=True, help="Judge and show, change nothing.")(function)
+
+
+def approvals_option(function: F) -> F:
+    """`--approvals`: what a forge says of who made and approved changes."""
+    return click.option(
+        "--approvals",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        metavar="FILE",
+        help="Who made and who approved changes, as the forge says: JSON.",
+    )(function)
+
+
+def forge_in(file: Path | None, *, landed: bool) -> Forge | None:
+    """What the file of `--approvals` says. Raises GitstageError where it cannot be read, DocumentError where it is none."""
+    if file is None:
+        return None
+    from gitstage.forges import read_forge
+
+    try:
+        return read_forge(file.read_bytes(), landed=landed)
+    except OSError as error:
+        raise GitstageError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def push_option(function: F) -> F:

@@ -238,3 +238,34 @@ def _message(body: bytes, encoding: str) -> str:
         return body.decode(encoding)
     except (LookupError, ValueError):
         return decoded(body)
+
+
+SIGNATURES = {40: b"gpgsig", 64: b"gpgsig-sha256"}
+"""The header in which git keeps a commit's signature, by the length of the ids (gitformat-signature(5))."""
+
+
+class Signed(NamedTuple):
+    """What of a commit was signed, and the signature as its signer wrote it; None where it has none."""
+
+    payload: bytes
+    signature: bytes | None
+
+
+def signed_commit(oid: str, data: bytes) -> Signed:
+    """A commit object, without the signatures in it: what its signer signed (git's commit.c, parse_buffer_signed_by_header)."""
+    head, separator, message = data.partition(b"\n\n")
+    kept: list[bytes] = []
+    found: dict[bytes, list[bytes]] = {}
+    inside: list[bytes] | None = None
+    for line in head.split(b"\n"):
+        name, _, rest = line.partition(b" ")
+        if name in SIGNATURES.values():
+            inside = found.setdefault(name, [])
+            inside.append(rest)
+        elif inside is not None and line.startswith(b" "):
+            inside.append(line[1:])
+        else:
+            inside = None
+            kept.append(line)
+    lines = found.get(SIGNATURES[len(oid)])
+    return Signed(b"\n".join(kept) + separator + message, None if lines is None else b"\n".join(lines) + b"\n")

@@ -24,7 +24,17 @@ from gitstage.git.errors import (
     ShallowRepository,
 )
 from gitstage.git.history import Difference, differences
-from gitstage.git.objects import Commit, Tag, commit_bytes, encoded, is_object_id, parsed_commit, tag_bytes
+from gitstage.git.objects import (
+    Commit,
+    Signed,
+    Tag,
+    commit_bytes,
+    encoded,
+    is_object_id,
+    parsed_commit,
+    signed_commit,
+    tag_bytes,
+)
 from gitstage.git.process import NO_HOOKS, Processes
 from gitstage.git.refs import RefUpdate
 from gitstage.git.store import ObjectStore, Promised, Reader, fits_ahead
@@ -333,6 +343,28 @@ class Repository:
             if oid not in found:
                 raise NoSuchRevision(f"there is no commit {oid!r}")
         return {oid: found[oid] for oid in wanted}
+
+    def signed(self, ids: Iterable[str]) -> dict[str, Signed]:
+        """What was signed of commits, and the signatures, by id. One that is not there raises NoSuchRevision."""
+        wanted = list(dict.fromkeys(ids))
+        found = {oid: signed_commit(oid, read.data) for oid, read in self._store.each(wanted) if read.kind == "commit"}
+        for oid in wanted:
+            if oid not in found:
+                raise NoSuchRevision(f"there is no commit {oid!r}")
+        return found
+
+    def brought_by(self, commit: str, base: str | None) -> list[str]:
+        """The commits in the history of one that are not in that of `base` (None: that of its first parent).
+
+        One that is not there raises NoSuchRevision.
+        """
+        self._needs_history()
+        self.flush()
+        parents = self.commits([commit])[commit].parents
+        if base is None:
+            base = next(iter(parents), None)
+        without = [] if base is None else [f"^{base}"]
+        return self.processes.run("rev-list", *without, "--end-of-options", commit).out.decode().split()
 
     def first_parents(self, after: str | None, to: str) -> list[str]:
         """The commits on the first-parent line of `to` that are not on that of `after` (None: all), oldest first."""

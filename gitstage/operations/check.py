@@ -48,8 +48,11 @@ def judged(registry: Registry, base_commit: str | None, proposal: Proposal) -> R
     """What the judge says of a proposal, against what has passed at `base_commit` (None: nothing has)."""
     registry = _as_the_base_says(registry, base_commit)
     before: Snapshot = registry.at(base_commit)
+    forge, registry.forge = registry.forge, None
     folded, world = registry.folded(base_commit)
-    world = _with_tip(registry, world)
+    # What a forge says of the change that is judged says nothing of what is there already.
+    registry.forge = forge
+    world = replace(_with_tip(registry, world), forge=forge)
     policy = current_policy(folded.state, world)
     tree, conflicts, problem = _foretold(registry, base_commit, proposal, policy)
     if problem is not None:
@@ -61,6 +64,8 @@ def judged(registry: Registry, base_commit: str | None, proposal: Proposal) -> R
         things = _touched(registry, before, tree, world)
     else:
         things = _touched(registry, below(proposal.before, registry.folder), proposal.tree, world)
+    if policy is not None and _guarded_changes(registry, base_commit, tree, policy):
+        things.add(POLICY)
     if policy is None:
         things |= {item.thing for item in after.state.open.values()}
     report = report_of(registry, after, things, conflicts, base=base_commit, head=None)
@@ -75,7 +80,14 @@ def _as_the_base_says(registry: Registry, base: str | None) -> Registry:
         identity = settled_identity(registry.repo, registry.folder, [base])
     except GitstageError:  # what cannot be read may be mended by the change
         return registry
-    return Registry(registry.repo, registry.folder, identity, registry.clock, allowed_plugins=registry.allowed_plugins)
+    return Registry(
+        registry.repo,
+        registry.folder,
+        identity,
+        registry.clock,
+        allowed_plugins=registry.allowed_plugins,
+        forge=registry.forge,
+    )
 
 
 def _with_tip(registry: Registry, world: World) -> World:
@@ -118,6 +130,13 @@ def _foretold(
 
 def _owns(registry: Registry, path: str) -> bool:
     return registry.layout_owns(path.removeprefix(f"{registry.folder}/" if registry.folder else ""))
+
+
+def _guarded_changes(registry: Registry, base: str | None, tree: Snapshot, policy: Policy) -> bool:
+    """Whether a change touches a path that the policy protects, outside the registry, and has to be approved."""
+    if base is None or not policy.governance or not policy.protected:
+        return False
+    return any(policy.is_protected(change.path) for change in changes_between(registry.repo.tree(base), tree))
 
 
 def _touched(registry: Registry, before: Snapshot, tree: Snapshot, world: World) -> set[Thing]:

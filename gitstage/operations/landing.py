@@ -15,6 +15,7 @@ from gitstage.layout import Layout, Records, Slot, Thing
 from gitstage.ledger import Folded
 from gitstage.merges import merged
 from gitstage.operations.registries import Registry
+from gitstage.operations.signers import Planned
 from gitstage.operations.tagging import Tagged, follow, written
 from gitstage.plans import Plan, Scene
 from gitstage.rules.fold import Step, World, continued, current_policy, layout_of
@@ -30,6 +31,9 @@ TORN = (0.05, 0.2, 0.5)
 """Seconds until a remote is asked again whose ledger has judged a commit that its trunk does not have."""
 MANY_MODELS = 100
 """From here on all tags are fetched instead of those of each model."""
+
+PLANNED = "0" * 40
+"""The id of a commit that is not made yet."""
 
 AT_ONCE = frozenset({"rollback", "hold", "approve", "waive", "settle"})
 """What an incident asks for, and what people say of a change; it is not held up by what somebody else has left open."""
@@ -303,8 +307,12 @@ def judged(place: Ground, plan: Plan) -> Report:
         base = _merge_base(registry, tip, place.head)
         whole = merged(base, registry.repo.tree(tip), tree, _owned(registry))
         tree, conflicts = replace(whole.tree, blobs=plan.blobs), whole.conflicts
-    world = replace(place.world, may_adopt=any(step.action in ("adopt", "init") for step in plan.steps))
-    after = continued(replace(place.folded, judgements=()), [Step("0" * 40, tree)], world)
+    world = replace(
+        place.world,
+        may_adopt=any(step.action in ("adopt", "init") for step in plan.steps),
+        commit_signers=Planned(registry.repo, PLANNED, place.head, in_repository(registry, plan)),
+    )
+    after = continued(replace(place.folded, judgements=()), [Step(PLANNED, tree)], world)
     layout = layout_at(place)
     things = {layout.place(path).thing for path in plan.edits}
     things |= {Slot(step.model, step.stage) for step in plan.steps if step.stage in layout.stages}

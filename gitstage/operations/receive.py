@@ -119,7 +119,7 @@ def _judged(
         return Received(user=user, objections=tuple(objections))
     reports: list[Report] = []
     for one in found.registries:
-        guard = _Guard(repo, one, updates, tags, now, plugins)
+        guard = _Guard(repo, one, updates, tags, now, plugins, user)
         guard.judge()
         objections += guard.objections
         reports += guard.reports
@@ -202,6 +202,7 @@ class _Guard:
     tags: dict[str, tuple[Tag | None, Tag | None]]
     now: datetime
     plugins: frozenset[str]
+    user: str | None = None
     objections: list[Objection] = dataclasses.field(default_factory=list)
     reports: list[Report] = dataclasses.field(default_factory=list)
 
@@ -302,6 +303,10 @@ class _Guard:
         from gitstage.rules.fold import resumed
 
         registry = self._registry(new, self.now)
+        if self.user is not None:
+            from gitstage.forges import pushed_by
+
+            registry.forge = pushed_by(self.user, self.repo.first_parents(old, new))
         try:
             if so_far is None:
                 after, _ = registry.folded(new, lands=True)

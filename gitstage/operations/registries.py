@@ -24,8 +24,10 @@ from gitstage.ledger import LEDGER_FILE, State, state_from
 from gitstage.operations.identities import known_identity
 from gitstage.operations.past import TagPast
 from gitstage.operations.plugins import plugins
+from gitstage.operations.signers import CommitSigners, signed_by
 
 if TYPE_CHECKING:
+    from gitstage.forges import Forge
     from gitstage.ledger import Folded
     from gitstage.rules.fold import Step, World
 
@@ -51,7 +53,8 @@ class Registry:
 
     `folder` is its path from the repository's root ("" is the root), `identity` what its gitstage.yaml says it is,
     `now` the moment (UTC) at which everything is judged, by `clock`. One that `is_new` is
-    being made, and has no ledger anywhere. `allowed_plugins` are the rules in Python that may run.
+    being made, and has no ledger anywhere. `allowed_plugins` are the rules in Python that may run, and `forge` is what a
+    forge or a server says of who made and approved changes.
     """
 
     repo: Repository
@@ -60,6 +63,7 @@ class Registry:
     clock: Clock = utc_now
     is_new: bool = False
     allowed_plugins: frozenset[str] = frozenset()
+    forge: Forge | None = None
     now: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,7 +71,9 @@ class Registry:
 
     def again(self) -> Registry:
         """The same registry, asked anew, and never at an earlier moment."""
-        fresh = Registry(self.repo, self.folder, self.identity, self.clock, self.is_new, self.allowed_plugins)
+        fresh = Registry(
+            self.repo, self.folder, self.identity, self.clock, self.is_new, self.allowed_plugins, self.forge
+        )
         fresh.now = max(fresh.now, self.now)
         return fresh
 
@@ -248,6 +254,9 @@ class Registry:
             now=self.now,
             blocked=self.past.blocked,
             plugin=plugins(self.allowed_plugins),
+            signed_by=signed_by,
+            forge=self.forge,
+            commit_signers=CommitSigners(self.repo),
         )
 
     def refuse_shallow(self) -> None:

@@ -57,6 +57,23 @@ class Verifier:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             self._known.update(zip(new, pool.map(self._looked_at, new.values()), strict=True))
 
+    def signer_of(self, message: bytes, armored: bytes, namespace: str) -> str | None:
+        """The public key of a good signature, as ssh-keygen wrote it, over a message; None where it is none.
+
+        `namespace` is what it has to be made for: `git` of what git signs. Raises CannotVerify.
+        """
+        signature = from_armor(armored)
+        if signature.key is None or signature.namespace != namespace:
+            return None
+        digest = sha256(b"%d %b %b" % (len(armored), armored, message)).digest()
+        if digest not in self._known:
+            good = verified(message, signature, namespace)
+            if not good and not self._proven:
+                prove()
+                self._proven = True
+            self._known[digest] = frozenset({signature.key} if good else ())
+        return next(iter(self._known[digest]), None)
+
     def is_good(self, envelope: Envelope, signature: Signature) -> bool:
         """Whether a signature of an envelope is good, and made for us. Raises CannotVerify."""
         if signature.key is None or signature.namespace != NAMESPACE:
@@ -90,12 +107,12 @@ def prove() -> str:
     return found
 
 
-def verified(message: bytes, signature: Signature) -> bool:
-    """Whether ssh-keygen says that the key in a signature made it over `message`, in our namespace."""
+def verified(message: bytes, signature: Signature, namespace: str = NAMESPACE) -> bool:
+    """Whether ssh-keygen says that the key in a signature made it over `message`, in a namespace (ours unless given)."""
     with tempfile.TemporaryDirectory(prefix="gitstage-") as folder:
         file = Path(folder, "signature")
         file.write_bytes(signature.armored)
-        answer = run(["-Y", "check-novalidate", "-n", NAMESPACE, "-s", str(file)], message, Purpose.VERIFYING)
+        answer = run(["-Y", "check-novalidate", "-n", namespace, "-s", str(file)], message, Purpose.VERIFYING)
     # That it means the key which we read is asked as well: two readers of one blob could disagree.
     said = answer.out.decode("utf-8", "replace").split()
     return answer.status == 0 and fingerprint(str(signature.key)) in said

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gitstage.cli.context import Context, pass_context
+from gitstage.cli.context import Context, approvals_option, forge_in, pass_context
 from gitstage.cli.output import ascii_only, coloured, print_line, write_file
 from gitstage.reports import FORMATS
 
@@ -24,8 +24,17 @@ Examples:
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write there instead.")
+@approvals_option
 @pass_context
-def command(context: Context, base: str | None, head: str | None, form: str, as_json: bool, output: Path | None) -> int:
+def command(
+    context: Context,
+    base: str | None,
+    head: str | None,
+    form: str,
+    as_json: bool,
+    output: Path | None,
+    approvals: Path | None,
+) -> int:
     """Judge a change as a pull request would be judged.
 
     The policy, the people and what is in effect are those of the base: a change cannot loosen its own judge.
@@ -34,6 +43,7 @@ def command(context: Context, base: str | None, head: str | None, form: str, as_
     from gitstage.operations import check
 
     registry = context.registry(revision=head)  # it may be the first to have one
+    registry.forge = forge_in(approvals, landed=False)
     report = check.run(registry, base=base, head=head)
     name = "json" if as_json else form
     if name == "text":

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from gitstage.cli.context import Context, dry_run_option, json_option, pass_context, reason_option
+from gitstage.cli.context import (
+    Context,
+    approvals_option,
+    dry_run_option,
+    forge_in,
+    json_option,
+    pass_context,
+    reason_option,
+)
 from gitstage.cli.output import print_json, print_line
 
 INDENT = " " * 11
@@ -18,10 +28,13 @@ Example:
 )
 @click.option("--rewritten", is_flag=True, help="Go on knowingly after the trunk was rewritten; needs --reason.")
 @reason_option(required=False)
+@approvals_option
 @dry_run_option
 @json_option
 @pass_context
-def command(context: Context, rewritten: bool, reason: str | None, dry_run: bool, as_json: bool) -> int:
+def command(
+    context: Context, rewritten: bool, reason: str | None, approvals: Path | None, dry_run: bool, as_json: bool
+) -> int:
     """Put into effect what has landed: judge what is new on the trunk and what is open, and tag what passes.
 
     May run twice, late, and on several machines at once. In a clone with a remote it pushes what it made.
@@ -32,6 +45,7 @@ def command(context: Context, rewritten: bool, reason: str | None, dry_run: bool
     from gitstage.operations import tag
 
     registry = context.registry()
+    registry.forge = forge_in(approvals, landed=True)
     outcome = tag.run(registry, dry_run=dry_run, rewritten=rewritten, reason=reason)
     if as_json:
         print_json(document(outcome))
