@@ -140,11 +140,11 @@ def _same(other: Said | PolicySaid, said: Said | PolicySaid) -> bool:
 
 
 def _signed(policy: Policy, registry: Snapshot, path: str, now: datetime) -> frozenset[str]:
-    from gitstage.signatures import Verifier
+    from gitstage.operations.signers import signed_by
 
     entry = registry.entry(path)
     assert entry is not None
-    return signers(policy, Verifier().signed_by(registry.read(entry.oid)), now)
+    return signers(policy, signed_by(registry.read(entry.oid)), now)
 
 
 def ends(text: str, now: datetime) -> datetime:

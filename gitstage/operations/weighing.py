@@ -72,13 +72,13 @@ class _Scales:
     def __init__(
         self, registry: Registry, snapshot: Snapshot, model: str, version: str, pieces: Sequence[Piece]
     ) -> None:
-        from gitstage.signatures import Verifier
+        from gitstage.operations.signers import verifier
 
         self.registry = registry
         self.model, self.version, self.now = model, version, registry.now
         self.pieces = pieces
         self.policy = _policy(registry, snapshot)
-        self.verifier = Verifier()
+        self.verifier = verifier()
         self.known: dict[tuple[str, str, frozenset[str] | None], int | None] = {}
         entry = snapshot.entry(version_path(model, version))
         manifest = b"" if entry is None else snapshot.read(entry.oid)

@@ -274,7 +274,6 @@ def test_where_nothing_of_the_policy_changes_there_is_nothing_to_approve(asked: 
 
 
 def test_an_approval_lets_a_promotion_take_effect(asked: Story, keys: dict[str, Path]) -> None:
-    pytest.importorskip("gitstage.operations.signers")
     signing_commits(asked, keys["ada"])
     asked.git("switch", "--quiet", "--create", "work")
     assert asked.promote("fraud-detector", to="production").exit_code == 0

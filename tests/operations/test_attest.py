@@ -370,7 +370,6 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture
 def guarded(served: Story, keys: dict[str, Path]) -> Story:
     """The story of `served`, in which only what Cara signs says anything of a load test."""
-    pytest.importorskip("gitstage.operations.signers")
     served.amend(policy(keys, evidence="[{type: test-result, name: load-test, signed-by: oncall}]"))
     return served.later(hours=1)
 

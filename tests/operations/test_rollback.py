@@ -320,7 +320,6 @@ def signed(story: Story, *keys: Path, **options: Any) -> Outcome:
 
 
 def test_who_is_on_call_signs_a_rollback_and_nothing_waits(served: Story, keys: dict[str, Path]) -> None:
-    pytest.importorskip("gitstage.operations.signers")
     served.amend(policy(keys, soak="240h", windows="[{deny: Fri 16:00 - Mon 08:00, timezone: UTC}]"))
     with unchanged(served.path):
         assert served.rollback("fraud-detector@production").exit_code == 4

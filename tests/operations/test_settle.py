@@ -24,7 +24,6 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture
 def rolled_back(served: Story, keys: dict[str, Path]) -> Story:
     """The story of `served`, in which Cara, who is on call, rolled production back alone."""
-    pytest.importorskip("gitstage.operations.signers")
     served.amend(policy(keys, soak="1h"))
     served.later(hours=1)
     outcome = rollback.run(

@@ -9,6 +9,7 @@ import pytest
 from gitstage.envelopes import fingerprint
 from gitstage.manifest import tombstone
 from gitstage.operations import approve, attest, rollback, settle, show, waive
+from gitstage.operations.signers import verifier
 from gitstage.operations.weighing import Signer
 from tests.operations.signatories import make_keys, policy
 from tests.operations.stories import Story
@@ -127,7 +128,6 @@ def test_an_approval_of_what_took_effect_says_of_what(served: Story, keys: dict[
 
 
 def rolled_back(story: Story, key: Path) -> None:
-    pytest.importorskip("gitstage.operations.signers")
     rollback.run(story.registry(), "fraud-detector@production", reason="it was bad", sign=[str(key)])
 
 
@@ -199,6 +199,7 @@ def test_what_was_redacted_says_why(ruled: Story) -> None:
 def test_without_ssh_keygen_what_is_signed_cannot_be_weighed(
     ruled: Story, keys: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    verifier.cache_clear()  # what it has seen it remembers
     measured(ruled, "load-test", keys["cara"])
     measured(ruled, "smoke")
     (tmp_path / "bin").mkdir()
