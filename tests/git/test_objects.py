@@ -12,6 +12,7 @@ from gitstage.changes import EXECUTABLE, FILE, FOLDER, LINK, SUBMODULE, Edited, 
 from gitstage.git import Commit, GitError, Tag
 from gitstage.git.objects import (
     Object,
+    Signed,
     commit_bytes,
     decoded,
     encoded,
@@ -22,6 +23,7 @@ from gitstage.git.objects import (
     parsed_commit,
     parsed_tag,
     parsed_tree,
+    signed_commit,
     tag_bytes,
     tree_bytes,
     without_signature,
@@ -308,3 +310,27 @@ def test_a_listing_knows_names_only() -> None:
 def test_an_old_folder_is_written_with_the_mode_that_git_writes() -> None:
     listing = parsed_tree(b"040000 folder\0" + bytes(20), A)
     assert tree_bytes(Edited(listing, {})) == b"40000 folder\0" + bytes(20)
+
+
+# What was signed
+
+HEAD = b"tree 1\nparent 2\nauthor a\ncommitter c\n"
+
+
+@pytest.mark.parametrize(
+    ("length", "data", "payload", "signature"),
+    [
+        (40, HEAD + b"\nwork\n", HEAD + b"\nwork\n", None),
+        (40, HEAD + b"gpgsig B\n l\n E\n\nwork\n", HEAD + b"\nwork\n", b"B\nl\nE\n"),
+        (40, HEAD + b"gpgsig B\n E\nencoding x\n\nwork\n", HEAD + b"encoding x\n\nwork\n", b"B\nE\n"),
+        (40, HEAD + b"gpgsig-sha256 B\n E\n\nwork\n", HEAD + b"\nwork\n", None),
+        (64, HEAD + b"gpgsig-sha256 B\n E\n\nwork\n", HEAD + b"\nwork\n", b"B\nE\n"),
+        (40, HEAD + b"mergetag m\n gpgsig x\n\ngpgsig y\n", HEAD + b"mergetag m\n gpgsig x\n\ngpgsig y\n", None),
+        (40, HEAD + b"gpgsig B\n E\ngpgsig C\n\n", HEAD + b"\n", b"B\nE\nC\n"),
+        (40, b"tree 1\ngpgsig B", b"tree 1", b"B\n"),
+    ],
+)
+def test_a_commit_is_told_apart_from_its_signature(
+    length: int, data: bytes, payload: bytes, signature: bytes | None
+) -> None:
+    assert signed_commit("1" * length, data) == Signed(payload, signature)
