@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import datetime
 
 from gitstage.changes import blob_id
 from gitstage.emptyslot import empty_slot
 from gitstage.errors import NoSuchThing
 from gitstage.layout import Slot
-from gitstage.ledger import Effect, Open, State
+from gitstage.ledger import Effect, Open, Owed, State
 from gitstage.operations.moments import When, had_taken_effect, when
 from gitstage.operations.registries import Registry
 from gitstage.values import dataclass
@@ -40,7 +41,10 @@ class ModelStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """The registry: its models, what is open besides, and whether commits on the trunk are not judged yet."""
+    """The registry: its models, what is open besides, and whether commits on the trunk are not judged yet.
+
+    `owed` is what nobody has countersigned yet, as the ledger says, and `now` the moment (UTC) of whoever asks.
+    """
 
     stages: tuple[str, ...]
     models: tuple[ModelStatus, ...]
@@ -49,6 +53,8 @@ class Status:
     unjudged: bool = False
     at: str | None = None
     notes: tuple[str, ...] = ()
+    owed: tuple[Owed, ...] = ()
+    now: datetime | None = None
 
 
 def run(registry: Registry, model: str | None = None, *, at: str | None = None, declared: bool = False) -> Status:
@@ -130,6 +136,8 @@ def _now(registry: Registry, model: str | None) -> Status:
         policy_waiting=state.open.get("policy"),
         unjudged=unjudged,
         notes=tuple(notes),
+        owed=tuple(owed for owed in state.owed if model in (None, owed.about.model)),
+        now=registry.now,
     )
 
 

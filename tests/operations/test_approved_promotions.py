@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gitstage.cli.commands import log as logged
+from gitstage.cli.commands import status as shown
 from gitstage.forges import read_forge
-from gitstage.operations import approve, check
+from gitstage.layout import Slot
+from gitstage.operations import approve, check, status, waive
 from gitstage.operations import tag as tagging
 from tests.git.sandbox import git
 from tests.operations.signatories import make_keys, policy
@@ -110,3 +113,40 @@ def test_where_no_rule_asks_nothing_is_verified(served: Story, monkeypatch: pyte
     monkeypatch.setattr("gitstage.git.repository.Repository.brought_by", fail)
     served.later(hours=1).promote("fraud-detector@1.2.0", to="production")
     assert served.in_effect("fraud-detector") == "1.2.0"
+
+
+def test_a_waiver_is_a_debt_in_status_until_somebody_else_countersigns(
+    served: Story, keys: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    served.amend(policy(keys, soak="240h"))
+    served.later(hours=1)
+    waive.run(
+        served.registry(),
+        "fraud-detector@1.2.0",
+        rule="soak",
+        stage="production",
+        until="72h",
+        reason="it burns",
+        sign=[str(keys["ada"])],
+    )
+    served.promote("fraud-detector@1.2.0", to="production")
+    found = status.run(served.registry())
+    assert [owed.name for owed in found.owed] == ["fraud-detector/production/3"]
+    shown._print(found, detailed=False, declared=False)
+    line = "debt: fraud-detector/production/3: ada waived soak (it burns): to be countersigned within 3d"
+    assert line in capsys.readouterr().out.splitlines()
+    assert shown.document(found)["owed"] == [
+        {
+            "tag": "fraud-detector/production/3",
+            "kind": "waiver",
+            "by": ["ada"],
+            "since": "2026-03-01T17:00:00Z",
+            "due": "2026-03-04T17:00:00Z",
+        }
+    ]
+    assert status.run(served.registry(), "fraud-detector").owed == found.owed
+    assert status.run(served.registry(), at="2026-03-01T17:00:00Z").owed == ()
+    effect = served.registry().past.current(Slot("fraud-detector", "production"))
+    assert effect is not None
+    assert logged._below(effect, "an incident") == "why: an incident; waived: soak"
+    assert logged._below(effect, None) == "waived: soak"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gitstage.cli.completing import complete_reference
 from gitstage.cli.context import Context, json_option, pass_context
 from gitstage.cli.output import print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from gitstage.ledger import Effect
 
 
 @click.command(
@@ -44,11 +49,24 @@ def command(context: Context, what: str, at: str | None, as_json: bool) -> None:
         headers, rows = headers[:1] + headers[2:], [row[:1] + row[2:] for row in rows]
     if rows:
         reasons = (found.reasons.get(effect.commit) for effect in found.effects)
-        print_table(headers, rows, below=[f"why: {reason}" if reason else "" for reason in reasons])
+        print_table(
+            headers, rows, below=[_below(effect, reason) for effect, reason in zip(found.effects, reasons, strict=True)]
+        )
     else:
         print_line(f"nothing of {what} has taken effect")
     for alarm in found.alarms:
         print_line(f"alarm: {alarm.ref}: {alarm.why}", err=True)
+
+
+def _below(effect: Effect, reason: str | None) -> str:
+    """What stands below a row: why it was done, who approved it, and what was waived."""
+    waived = sorted({found.rule for found in effect.findings if found.verdict == "waived"})
+    said = [
+        f"why: {reason}" if reason else "",
+        f"approved by {', '.join(effect.approvers)}" if effect.approvers else "",
+        f"waived: {', '.join(waived)}" if waived else "",
+    ]
+    return "; ".join(part for part in said if part)
 
 
 def document(found: object) -> dict[str, object]:
@@ -73,6 +91,7 @@ def document(found: object) -> dict[str, object]:
                 "tag": effect.name,
                 "policy": effect.policy,
                 "reason": found.reasons.get(effect.commit),
+                "approvers": list(effect.approvers),
                 "findings": [finding_document(finding) for finding in effect.findings],
             }
             for effect in found.effects

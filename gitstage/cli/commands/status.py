@@ -61,6 +61,11 @@ def _print(found: Status, *, detailed: bool, declared: bool) -> None:
                 print_line(line)
     if found.policy_waiting is not None:
         print_line(f"policy waits: {_reason(found.policy_waiting)}")
+    if found.owed and found.now is not None:
+        from gitstage.rules.waivers import in_words
+
+        for owed in found.owed:
+            print_line(f"debt: {owed.name}: {in_words(owed.debt, found.now)}")
     for note in found.notes:
         print_line(f"note: {note}", err=True)
 
@@ -155,5 +160,15 @@ def document(found: Status) -> dict[str, object]:
                 "records": waiting(model.waiting),
             }
             for model in found.models
+        ],
+        "owed": [
+            {
+                "tag": owed.name,
+                "kind": owed.debt.kind,
+                "by": list(owed.debt.by),
+                "since": text_of(owed.since),
+                "due": None if owed.debt.due is None else text_of(owed.debt.due),
+            }
+            for owed in found.owed
         ],
     }
