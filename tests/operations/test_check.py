@@ -404,3 +404,48 @@ def test_nothing_to_judge_is_said(tmp_path: Path) -> None:
     Sandbox.made(tmp_path / "work")
     with pytest.raises(GitstageError):
         check.run(open_registry(str(tmp_path / "work")))
+
+
+def test_a_protected_path_beside_the_registry_needs_what_governance_asks_for(tmp_path: Path) -> None:
+    story = Story.begun(
+        tmp_path / "work",
+        {
+            "# protected: [.github/**, CODEOWNERS]": "protected: [CODEOWNERS]\ngovernance: [{count: 1, from: platform}]",
+            "# people:\n#   alice": "people:\n  alice",
+            "# roles:\n#   platform: [alice]": "roles:\n  platform: [alice]",
+        },
+    )
+    story.git("switch", "--quiet", "-c", "proposal")
+    story.write("CODEOWNERS", "* @mallory\n")
+    story.commit("who answers")
+    report = story.check()
+    assert [(found.thing, found.verdict) for found in report.judgements] == [("policy", Verdict.PENDING)]
+    assert [
+        (found.rule, found.path) for found in report.judgements[0].findings if found.verdict is Verdict.PENDING
+    ] == [("governance", None)]
+    # What nobody protects needs nobody.
+    story.git("switch", "--quiet", "-c", "other", "main")
+    story.write("train.py", "pass\n")
+    story.commit("code")
+    assert (story.check().passed, story.check().judgements) == (True, ())
+
+
+def test_a_branch_that_has_been_merged_already_changes_nothing(served: Story) -> None:
+    served.git("branch", "older", "HEAD~2")
+    report = served.check(base="main", head="older")
+    assert (report.passed, report.judgements, report.head) == (True, (), served.git("rev-parse", "older"))
+
+
+def test_a_base_whose_policy_cannot_be_read_may_be_mended(tmp_path: Path) -> None:
+    box = Sandbox.made(tmp_path / "work", "--initial-branch=main")
+    init.run(box.path, ".", clock=lambda: NOON)
+    for ref in box.git("for-each-ref", "--format=%(refname)", "refs/gitstage", "refs/tags").splitlines():
+        box.git("update-ref", "-d", ref)
+    good = (box.path / "gitstage.yaml").read_text()
+    (box.path / "gitstage.yaml").write_text("stages: [\n")
+    box.git("commit", "--quiet", "--all", "--amend", "-m", "never valid")
+    box.git("switch", "--quiet", "-c", "mended")
+    (box.path / "gitstage.yaml").write_text(good)
+    box.git("commit", "--quiet", "--all", "-m", "mended")
+    report = Story(box.path).check(base="main")
+    assert (report.passed, report.new_registry) == (True, True)

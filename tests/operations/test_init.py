@@ -288,3 +288,17 @@ def test_all_that_init_writes_as_comments_can_be_switched_on(story: Story) -> No
     assert policy.owners_of("risk/fraud") == ("alice",)
     for rule in gate.rules:
         check(str(rule.expr))
+
+
+def test_typed_twice_it_makes_no_second_registry(tmp_path: Path) -> None:
+    story = Story.begun(tmp_path / "work")
+    with unchanged(story.path), pytest.raises(GitstageError) as caught:
+        init.run(story.path)
+    assert (caught.value.message, caught.value.hint) == (
+        "there is a registry in the root of this repository already",
+        "gitstage status; a second one: gitstage init FOLDER",
+    )
+    # Somebody who names a folder means it.
+    assert init.run(story.path, "second").folder == "second"
+    with unchanged(story.path), pytest.raises(GitstageError, match="there is a registry in second already"):
+        init.run(story.path, "second")

@@ -558,3 +558,25 @@ def test_a_remote_that_was_asked_while_its_refs_moved_is_asked_again(
     git("clone", "--quiet", party.remote.as_uri(), "eve", cwd=party.folder)
     landing.bring_up_to_date(Story(party.folder / "eve", now=ada.now).registry(), ())
     assert asked == [landing.TORN[0], *landing.TORN]
+
+
+def test_tags_of_many_models_are_asked_for_together(team: tuple[Team, Story], monkeypatch: pytest.MonkeyPatch) -> None:
+    group, ada = team
+    for number in range(4):
+        ada.register(f"m{number}", "1.0.0", to="staging", push=True)
+    bob = group.member("bob", now=ada.now)
+    ada.promote("m*", to="production", push=True)
+    ada.register("m0", "1.1.0", to="staging", push=True)
+    asked: list[list[str]] = []
+
+    def seen(repo: Repository, remote: str, refspecs: Sequence[str], *, depth: int | None = None) -> None:
+        asked.append([spec for spec in refspecs if spec.startswith("refs/tags/")])
+        fetch(repo, remote, refspecs, depth=depth)
+
+    fetch = Repository.fetch
+    monkeypatch.setattr(Repository, "fetch", seen)
+    monkeypatch.setattr(landing, "MANY_MODELS", 3)
+    outcome = bob.promote("m0", "m1", "m2", "m3", to="production", push=True)
+    assert outcome.tags == ("refs/tags/m0/production/2",)
+    assert ["refs/tags/*:refs/tags/*"] in asked
+    assert [bob.in_effect(f"m{number}") for number in range(4)] == ["1.1.0", "1.0.0", "1.0.0", "1.0.0"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from gitstage.errors import NoSuchThing
-from gitstage.operations import log, resolve, rollback, show, status
+from gitstage.git.creation import create
+from gitstage.operations import init, log, resolve, rollback, show, status
 from tests.operations.pictures import unchanged
-from tests.operations.stories import Story
+from tests.operations.stories import NOON, Story
 
 MODELS = st.sampled_from(["fraud-detector", "risk/churn"])
 STAGES = ("staging", "production")
@@ -75,11 +76,11 @@ class Book:
 class Life(RuleBasedStateMachine):
     """Commands and hands on a real repository, and the book beside it."""
 
-    def __init__(self, template: Path) -> None:
+    def __init__(self, template: Path, registry: str | None) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="life-", dir=template.parent))
         shutil.copytree(template, self.folder, dirs_exist_ok=True)
-        self.story = Story(self.folder / "work")
+        self.story = Story(self.folder / "work", folder=registry)
         self.books: dict[str, Book] = {}
         self.done = 0
 
@@ -202,7 +203,7 @@ class Life(RuleBasedStateMachine):
     def somebody_tampers_with_a_version(self, model: str, what: str, data: st.DataObject) -> None:
         book = self._at(model)
         version = self._draw(data, book.versions)
-        path = self.story.path / "models" / model / f"{version}.yaml"
+        path = self.story.path / (self.story.folder or "") / "models" / model / f"{version}.yaml"
         text = path.read_text()
         self._later()
         path.write_text(text.replace("auc: 0.9", "auc: 0.99")) if what == "rewritten" else path.unlink()
@@ -286,30 +287,36 @@ class Life(RuleBasedStateMachine):
         assert (found.version, found.moment, found.action) == (entry.version, entry.moment, entry.action)
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=[None, "teams/us"], ids=["at the root", "in a folder beside another"])
+def begun(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Callable[[], Life]:
+    """Begins lives in a registry that is alone, or that has a neighbour and so a prefix for its tags."""
     folder = tmp_path_factory.mktemp("lives") / "template"
     folder.mkdir()
-    Story.begun(folder / "work")
-    return folder
+    if request.param is None:
+        Story.begun(folder / "work")
+    else:
+        create(folder / "work", branch="main").close()
+        for registry in ("eu", request.param):
+            init.run(folder / "work", registry, clock=lambda: NOON)
+    return lambda: Life(folder, request.param)
 
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-def test_a_short_life_is_what_the_book_says(template: Path) -> None:
+def test_a_short_life_is_what_the_book_says(begun: Callable[[], Life]) -> None:
     run_state_machine_as_test(
-        lambda: Life(template),  # type: ignore[arg-type]  # anything that makes one will do
+        begun,  # type: ignore[arg-type]  # anything that makes one will do
         settings=settings(
-            max_examples=4, stateful_step_count=10, deadline=None, suppress_health_check=QUIET, phases=[Phase.generate]
+            max_examples=3, stateful_step_count=10, deadline=None, suppress_health_check=QUIET, phases=[Phase.generate]
         ),
     )
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_long_lives_are_what_the_book_says(template: Path) -> None:
+def test_long_lives_are_what_the_book_says(begun: Callable[[], Life]) -> None:
     run_state_machine_as_test(
-        lambda: Life(template),  # type: ignore[arg-type]  # anything that makes one will do
-        settings=settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=QUIET),
+        begun,  # type: ignore[arg-type]
+        settings=settings(max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=QUIET),
     )

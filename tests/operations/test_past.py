@@ -409,3 +409,17 @@ def test_what_is_expected_is_found_while_other_things_are_done(served: Story) ->
         assert expected.effects(slot) == plain.effects(slot)
     expected.expect(["fraud-detector"])
     assert expected.alarms == ()
+
+
+def test_tags_of_somebody_else_below_a_models_name_are_nobodys_alarm(served: Story) -> None:
+    before = served.tags()
+    served.git("tag", "--annotate", "-m", "mine", "releases/production/notes")
+    served.git("tag", "--annotate", "-m", "mine", "releases/production/7")
+    served.git("tag", "--annotate", "-m", "mine", "fraud-detector/production/notes")
+    registry = served.registry()
+    registry.past.load_all()
+    assert [(alarm.ref, alarm.why) for alarm in registry.past.alarms] == [
+        ("refs/tags/fraud-detector/production/notes", "it is in the names of gitstage, and no number")
+    ]
+    assert served.promote("fraud-detector", to="production").tags == ("refs/tags/fraud-detector/production/3",)
+    assert len(served.tags()) == len(before) + 4

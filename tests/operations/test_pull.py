@@ -430,3 +430,16 @@ def test_a_bare_repository_is_pulled_from(serving_team: tuple[Team, Story], tmp_
     pulled(Story(team.remote), tmp_path / "out", "fraud-detector@production")
     assert (tmp_path / "out/fraud-detector-1.1.0.bin").read_bytes() == b"fraud-detector@1.1.0"
     assert git("--git-dir=.", "fsck", "--no-dangling", cwd=team.remote) == ""
+
+
+def test_a_file_of_another_machine_is_registered_by_nobody_and_looked_for_nowhere(story: Story, tmp_path: Path) -> None:
+    digest = hashlib.sha256(b"weights").hexdigest()
+    wanted = register.Wanted(artifacts=("file://elsewhere/srv/m.bin",), sha256=(digest,), size=(7,))
+    with unchanged(story.path), pytest.raises(GitstageError, match="a file: address is written file:///folder/name"):
+        register.run(story.registry(), "m@1.0.0", wanted)
+    # Where a manifest says so all the same, it has never passed.
+    artifact = Artifact.model_construct(path="m.bin", uri="file://elsewhere/srv/m.bin", sha256=digest, size=7)
+    with pytest.raises(GitstageError) as caught:
+        list(pull._from_file(artifact))
+    assert caught.value.message == "file://elsewhere/srv/m.bin names a file on another machine"
+    assert caught.value.hint == "file:///path/to/file"

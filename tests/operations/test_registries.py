@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from gitstage.canonical import DocumentError
 from gitstage.errors import GitstageError
 from gitstage.git import GitError, NotARepository
 from gitstage.ledger import State
-from gitstage.operations import init, resolve
+from gitstage.operations import init, resolve, status
 from gitstage.operations.registries import NoRegistry, TrunkRewritten, open_registry, utc_now
 from tests.git.sandbox import Sandbox, git
 from tests.operations.pictures import unchanged
@@ -365,3 +366,96 @@ def test_asked_again_it_is_never_earlier(story: Story) -> None:
 def test_the_clock_is_utc_to_the_second() -> None:
     now = utc_now()
     assert (now.utcoffset(), now.microsecond) == (timedelta(), 0)
+
+
+def test_where_neither_head_nor_the_trunk_is_there_every_question_says_so(tmp_path: Path) -> None:
+    story = Story.begun(tmp_path / "work", {"trunk: main": "trunk: release"})
+    for ref in story.refs():
+        if ref.startswith(("refs/gitstage/", "refs/tags/")):
+            story.git("update-ref", "-d", ref)
+    story.git("switch", "--quiet", "--orphan", "empty")
+    registry = story.registry()
+    assert (registry.head, registry.tip, registry.state) == (None, None, State())
+    assert status.run(registry).models == ()
+    asked: list[tuple[Callable[[], object], str]] = [
+        (story.check, "there is no commit to judge"),
+        (story.tag, "there is no release yet"),
+        (lambda: resolve.run(registry, "m@1.0.0"), "there is no commit yet"),
+        (lambda: resolve.run(registry, "m@latest"), "there is no commit yet"),
+        (lambda: resolve.run(registry, "m@staging", declared=True), "there is no commit yet"),
+        (lambda: resolve.run(registry, "m@staging"), "there is no model m"),
+    ]
+    for ask, why in asked:
+        with pytest.raises(GitstageError, match=why) as caught:
+            ask()
+        assert caught.value.hint is not None
+
+
+def test_a_status_in_a_folder_is_that_of_the_folder(two: Sandbox) -> None:
+    eu, us = Story(two.path, folder="eu"), Story(two.path, folder="teams/us")
+    eu.register("m", "1.0.0", to="staging")
+    us.register("n", "2.0.0", to="staging")
+    us.register("n", "2.1.0", to="staging")
+    for story, model, version, archived in ((eu, "m", "1.0.0", ()), (us, "n", "2.1.0", ("2.0.0",))):
+        for declared in (False, True):
+            (row,) = status.run(story.registry(), declared=declared).models
+            assert (row.model, row.slots["staging"].version, row.archived) == (model, version, archived)
+            (alone,) = status.run(story.registry(), model, declared=declared).models
+            assert (alone.slots["staging"].version, alone.versions, alone.archived) == (version, row.versions, archived)
+
+
+def test_whoever_lacks_the_ledger_reads_by_the_tags_and_is_not_called_late(served: Story) -> None:
+    served.git("update-ref", "-d", served.registry().identity.ledger_ref)
+    registry = served.registry()
+    assert not registry.is_behind
+    assert resolve.run(registry, "fraud-detector@production").version == "1.1.0"
+    with pytest.raises(GitstageError, match="is not here, and there are tags of this registry"):
+        _ = registry.state
+
+
+def test_of_a_long_merge_the_other_way_round_the_merge_is_found(team: tuple[Team, Story]) -> None:
+    group, ada = team
+    bob = group.member("bob", now=ada.now)
+    # Bob's line becomes the first one: what Ada landed meanwhile is merged into it, and he goes on.
+    for number in range(4):
+        bob.write(f"notes/{number}.txt", "x")
+        bob.commit(f"before {number}")
+    ada.register("m", "1.0.0", to="staging", push=True)
+    bob.git("pull", "--quiet", "--no-rebase", "--no-edit", "origin", "main")
+    merge = bob.git("rev-parse", "HEAD")
+    for number in range(5):
+        bob.write(f"later/{number}.txt", "x")
+        bob.commit(f"after {number}")
+    judged = ada.git("rev-parse", "HEAD")
+    steps = list(bob.registry().steps(judged, bob.git("rev-parse", "HEAD")))
+    assert steps[0].commit == merge
+    assert (
+        steps[0].note == f"{merge[:12]} merged the trunk the other way round: what it brought in is judged as one step"
+    )
+    assert [step.commit for step in steps[1:]] == bob.git("rev-list", "--reverse", f"{merge}..HEAD").splitlines()
+
+
+def test_a_registry_is_opened_as_another_commit_has_it(served: Story) -> None:
+    served.git("switch", "--quiet", "--orphan", "elsewhere")
+    served.write("README.md", "x")
+    here = served.commit("no registry")
+    found = open_registry(str(served.path), commit="main")
+    assert (found.folder, found.identity.trunk, found.head) == ("", "main", here)
+    with pytest.raises(GitError, match="there is no revision 'nonsense'"):
+        open_registry(str(served.path), commit="nonsense")
+
+
+def test_a_remote_that_cannot_be_asked_leaves_a_broken_policy_a_broken_policy(
+    serving_team: tuple[Team, Story],
+) -> None:
+    team, ada = serving_team
+    ada.write("gitstage.yaml", "stages: [\n")
+    ada.commit("broken")
+    ada.git("push", "--quiet", "origin", "main")
+    bob = team.member("bob", now=ada.now)
+    bob.git("remote", "set-url", "origin", "/nowhere/there")
+    with pytest.raises(DocumentError, match="this is not YAML"):
+        bob.registry()
+    bob.git("remote", "remove", "origin")
+    with pytest.raises(DocumentError, match="this is not YAML"):
+        bob.registry()
