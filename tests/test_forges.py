@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,10 +115,3 @@ def test_a_server_knows_who_pushes() -> None:
     assert pushed.said_of(ONE, judged_now=False) == ForgeChange(authors=frozenset({"carol"}), commits=frozenset({ONE}))
     assert pushed.said_of(TWO, judged_now=True) is None
     assert Forge().said_of(ONE, judged_now=True) is None
-
-
-def test_the_manuals_example_is_read() -> None:
-    manual = (Path(__file__).parents[1] / "docs" / "reference" / "json.md").read_text("utf-8")
-    example = manual.partition("## What is read")[2].partition("```json\n")[2].partition("```")[0]
-    (change,) = read_forge(example.encode(), landed=True).changes
-    assert (sorted(change.authors), [review.account for review in change.approvals]) == (["alice-acme"], ["bob-acme"])

@@ -902,3 +902,10 @@ def test_a_process_that_was_asked_ahead_and_never_read_is_ended(sandbox: Sandbox
         del found
         gc.collect()
         assert process.proc.poll() is not None
+
+
+def test_what_was_signed_of_a_commit_that_is_not_there_cannot_be_said(sandbox: Sandbox, repo: Repository) -> None:
+    one = sandbox.commit("one", {"a": "1"})
+    assert repo.signed([one, one])[one].signature is None
+    with pytest.raises(NoSuchRevision, match=f"there is no commit '{MISSING}'"):
+        repo.signed([one, MISSING])

@@ -287,7 +287,7 @@ class Life(RuleBasedStateMachine):
         assert (found.version, found.moment, found.action) == (entry.version, entry.moment, entry.action)
 
 
-@pytest.fixture(scope="module", params=[None, "teams/us"], ids=["at the root", "in a folder beside another"])
+@pytest.fixture(params=[None, "teams/us"], ids=["at the root", "in a folder beside another"])
 def begun(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Callable[[], Life]:
     """Begins lives in a registry that is alone, or that has a neighbour and so a prefix for its tags."""
     folder = tmp_path_factory.mktemp("lives") / "template"

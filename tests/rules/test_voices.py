@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gitstage.forges import ForgeChange
 from gitstage.policy import read_policy
 from gitstage.rules.voices import (
     SILENT,
@@ -138,3 +139,7 @@ def test_who_signed_a_file_is_said_or_why_nobody_did() -> None:
     )
     assert heard.signers_of(b"{}") == (frozenset(), "not signed")
     assert tree({}, Shelf()).entry("x") is None
+
+
+def test_where_no_forge_says_anything_nobody_made_a_change() -> None:
+    assert Voices().forge_people(ForgeChange(authors=frozenset({"alice-acme"}))) == frozenset()

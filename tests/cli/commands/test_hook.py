@@ -231,4 +231,6 @@ def test_judging_that_does_not_hear_that_its_time_is_over_is_ended(server: Path)
     done = subprocess.run(
         [sys.executable, "-c", STUCK], cwd=server, input=LINE.encode(), capture_output=True, timeout=60
     )
-    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+    assert (done.returncode, done.stdout) == (1, b"")
+    # On a slow machine it may just have heard.
+    assert done.stderr == b"" or b"judging took longer than" in done.stderr

@@ -87,12 +87,14 @@ def interrupted_at(step: int) -> tuple[Step, ...]:
     return (*STORY[:step], ctrl_c)
 
 
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <function Popen.__del__")  # what Ctrl-C left
 def test_an_interrupted_demo_leaves_nothing(temporary: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         telling.told(None, lambda _: None, story=interrupted_at(1))
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <function Popen.__del__")  # what Ctrl-C left
 def test_an_interrupted_demo_leaves_nothing_but_the_folder_that_was_named(temporary: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         telling.told(temporary / "play", lambda _: None, story=interrupted_at(1))
