@@ -467,7 +467,7 @@ class _File(_Part):
         Field(default=(), description="Approvals that a change of this file or of a protected path needs.")
     )
     taggers: Names = Field(
-        default=(), description="Roles or people: a promotion's tag counts only if one of them signed it."
+        default=(), description="Roles or people who sign promotions' tags; no command asks yet who signed one."
     )
     versions: Literal["semver", "integer"] = Field(default="semver", description="How versions are written.")
     tag_versions: bool = Field(default=True, description="Whether a registered version gets a tag, MODEL/vVERSION.")
