@@ -19,8 +19,8 @@ from gitstage.changes import FOLDER, Snapshot, below, joined
 from gitstage.errors import GitstageError
 from gitstage.git import GitError, Head, NoSuchRevision, Repository, ShallowRepository
 from gitstage.identity import Identity
-from gitstage.layout import CONFIGURATION, RECORD_FOLDERS, Slot
-from gitstage.ledger import LEDGER_FILE, State, state_from
+from gitstage.layout import CONFIGURATION, RECORD_FOLDERS, Records, Slot
+from gitstage.ledger import LEDGER_FILE, Open, State, state_from
 from gitstage.operations.identities import known_identity
 from gitstage.operations.past import TagPast
 from gitstage.operations.plugins import plugins
@@ -204,6 +204,29 @@ class Registry:
         except NoSuchRevision:
             return newest.state_before(self.tip)
         return newest.state
+
+    def passed(self, model: str) -> tuple[str | None, Open | None]:
+        """The commit at which a model's records are as they passed (None: they never have), and why they are open.
+
+        What has landed and is not judged yet is at the trunk's tip; that it is where this clone lacks what was judged.
+        """
+        tip = self.tip or self.head
+        waiting = self.state.records_open(model)
+        if waiting is not None and waiting.passed is None:
+            return None, waiting
+        commit = self.state.passed_commit(Records(model))
+        if commit is None or commit == tip:
+            return tip, waiting
+        try:
+            self.repo.commits([commit])
+        except NoSuchRevision as error:
+            if waiting is None:
+                return tip, None
+            raise GitstageError(
+                f"the records of {model} are open, and {commit[:12]}, where they passed, is not here",
+                hint="git fetch --unshallow" if self.repo.is_shallow else f"git fetch {self.remote or 'origin'}",
+            ) from error
+        return commit, waiting
 
     def _with_newest_ledger(self, remote: str) -> Registry:
         with suppress(GitError):  # the remote has none, or cannot be reached

@@ -69,11 +69,14 @@ class Resolved:
         return "\n".join(str(artifact[name]) for artifact in manifest["artifacts"])
 
 
-def run(registry: Registry, text: str, *, at: str | None = None, declared: bool = False) -> Resolved:
+def run(
+    registry: Registry, text: str, *, at: str | None = None, declared: bool = False, unpassed: bool = False
+) -> Resolved:
     """What `MODEL@VERSION`, `MODEL@STAGE`, `MODEL@STAGE~N` or `MODEL@latest` names.
 
     A stage means what is in effect in it, at `at` or now; with `declared`, what the tree of HEAD (or of the commit
-    `at`) says. Raises NoSuchThing.
+    `at`) says. A version is as it passed, whatever became of its file since; one that never passed, or of which
+    nobody knows because the ledger is not here, is there only where `unpassed` asks for it. Raises NoSuchThing.
     """
     ref = reference(text)
     if ref.name is None:
@@ -81,7 +84,7 @@ def run(registry: Registry, text: str, *, at: str | None = None, declared: bool 
     moment = when(registry, at) if at is not None else None
     if ref.name in registry.identity.stages:
         return _declared(registry, ref, moment) if declared else _in_effect(registry, ref, moment)
-    return _registered(registry, without_back(ref), moment)
+    return _registered(registry, without_back(ref), moment, unpassed=unpassed)
 
 
 def _in_effect(registry: Registry, ref: Reference, moment: When | None) -> Resolved:
@@ -169,10 +172,35 @@ def version_of(snapshot: Snapshot, model: str, blob: str) -> str | None:
     return None
 
 
-def _registered(registry: Registry, ref: Reference, moment: When | None) -> Resolved:
-    commit = moment.commit if moment is not None and moment.commit is not None else registry.tip or registry.head
-    if commit is None:
+def _registered(registry: Registry, ref: Reference, moment: When | None, *, unpassed: bool) -> Resolved:
+    if moment is not None and moment.commit is not None:
+        return _version_at(registry, ref, moment.commit)
+    try:
+        passed, waiting = registry.passed(ref.model)
+    except GitstageError:
+        if not unpassed:
+            raise
+        passed, waiting = None, None
+    tip = registry.tip or registry.head
+    if tip is None:
         raise NoSuchThing("there is no commit yet", hint="gitstage init")
+    if passed is not None and (waiting is not None or ref.name != "latest"):
+        # What was rewritten by force, judged or not, is not what was registered.
+        path = version_path(ref.model, str(ref.name))
+        if ref.name == "latest" or registry.at(passed).entry(path) is not None:
+            return _version_at(registry, ref, passed)
+    found = _version_at(registry, ref, tip)
+    if waiting is not None and not unpassed:
+        why = f": {waiting.findings[0].message}" if waiting.findings else ""
+        raise NoSuchThing(
+            f"{found.model}@{found.version} has not passed{why}",
+            hint=f"gitstage status {ref.model}; to take it back: {waiting.way_back}",
+        )
+    return found
+
+
+def _version_at(registry: Registry, ref: Reference, commit: str) -> Resolved:
+    """A version as the tree of a commit has it."""
     snapshot = registry.at(commit)
     version = ref.name
     if version == "latest":

@@ -54,7 +54,7 @@ class Shown:
 
 def run(registry: Registry, text: str, *, at: str | None = None, declared: bool = False) -> Shown:
     """Shows what a reference names. Raises NoSuchThing."""
-    resolved = resolve(registry, text, at=at, declared=declared)
+    resolved = resolve(registry, text, at=at, declared=declared, unpassed=True)
     model, version = resolved.model, resolved.version
     snapshot = registry.at(registry.tip or registry.head)
     effects = [effect for slot in registry.slots_of(model) for effect in registry.past.effects(slot)]

@@ -128,7 +128,9 @@ def _now(registry: Registry, model: str | None) -> Status:
     unjudged = state.judged != tip
     declared = _read(registry, tip, model) if unjudged else judged
     notes = ["commits on the trunk are not judged yet: gitstage tag"] if unjudged else []
-    models = sorted({*judged.versions, *declared.versions})
+    # What lies open is shown, also where no version of it is left, or ever was.
+    lying_open = {found for item in state.open.values() if (found := getattr(item.thing, "model", None)) is not None}
+    models = sorted({*judged.versions, *declared.versions, *(lying_open if model is None else lying_open & {model})})
     return Status(
         stages=registry.identity.stages,
         models=tuple(_model(registry, name, state, judged, declared, detailed=model is not None) for name in models),
@@ -145,17 +147,19 @@ def _model(
     registry: Registry, model: str, state: State, judged: _Tree, declared: _Tree, *, detailed: bool
 ) -> ModelStatus:
     slots = {}
+    records = state.records_open(model) if state.open else None
     for stage in registry.identity.stages:
         waiting = state.open.get(str(Slot(model, stage))) if state.open else None
         blob = judged.slots.get((stage, model))
-        effect = registry.past.current(Slot(model, stage)) if waiting is not None or detailed else None
-        if waiting is not None:
+        by_tags = waiting is not None or records is not None
+        effect = registry.past.current(Slot(model, stage)) if by_tags or detailed else None
+        if by_tags:
             blob = None if effect is None else effect.after_blob
             version = None if effect is None else effect.after
         else:
             version = judged.version_of(model, blob)
         there = declared.slots.get((stage, model))
-        says = declared.version_of(model, there)
+        says = version if there == blob else declared.version_of(model, there)
         slots[stage] = Cell(
             version=version,
             declared=says,
@@ -167,11 +171,19 @@ def _model(
     return ModelStatus(
         model=model,
         slots=slots,
-        versions=tuple(declared.versions.get(model, judged.versions.get(model, {}))),
+        versions=_versions(registry, model, records, declared, judged),
         archived=tuple(name for name in declared.archived.get(model, []) if name not in in_slots),
-        waiting=state.records_open(model) if state.open else None,
+        waiting=records,
         held=_held(registry, model) if detailed else None,
     )
+
+
+def _versions(registry: Registry, model: str, records: Open | None, declared: _Tree, judged: _Tree) -> tuple[str, ...]:
+    """The versions that are registered: where records are open, those that passed."""
+    if records is None:
+        return tuple(declared.versions.get(model, judged.versions.get(model, {})))
+    passed = () if records.passed is None else registry.at(records.passed).listing(f"models/{model}")
+    return registry.identity.layout.versions_among(passed)
 
 
 def _differs(model: str, effective: str | None, declared: str | None) -> bool:

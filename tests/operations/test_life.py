@@ -211,6 +211,10 @@ class Life(RuleBasedStateMachine):
         with self._nothing_takes_effect():
             assert self.story.tag().exit_code == 1
             assert self.story.open_things() == [f"records/{model}"]
+            # Nobody is given what was put there, and nobody is told that nothing is there.
+            self.the_slots_are_what_the_book_says()
+            found = resolve.run(self.story.registry(), f"{model}@{version}")
+            assert found.manifest.decode() == text
             self._later()
             assert self.story.withdraw(model).exit_code == 0
         assert (path.read_text(), self.story.open_things()) == (text, [])
@@ -234,12 +238,16 @@ class Life(RuleBasedStateMachine):
     def the_status_is_what_the_book_says(self) -> None:
         found = status.run(self.story.registry())
         assert (found.unjudged, found.policy_waiting, dict(found.state.open)) == (False, None, {})
+        assert not any(cell.differs for row in found.models for cell in row.slots.values())
+        self.the_slots_are_what_the_book_says()
+
+    def the_slots_are_what_the_book_says(self) -> None:
+        found = status.run(self.story.registry())
         assert {row.model: {stage: cell.version for stage, cell in row.slots.items()} for row in found.models} == {
             model: {stage: book.current(stage) for stage in STAGES} for model, book in self.books.items()
         }
         for row in found.models:
             book = self.books[row.model]
-            assert not any(cell.differs for cell in row.slots.values())
             assert set(row.versions) == set(book.versions)
             # What is listed and came back to a slot is in the slot.
             serving = {book.current(stage) for stage in STAGES}

@@ -45,8 +45,10 @@ def placed(story: Story, uri: str, *, sha256: str = SHA256, size: int = len(DATA
     return story
 
 
-def pulled(story: Story, folder: Path, text: str = "m@1.0.0", *, allow_private: bool = False) -> Pulled:
-    return pull.run(story.registry(), text, folder, allow_private=allow_private)
+def pulled(
+    story: Story, folder: Path, text: str = "m@1.0.0", *, allow_private: bool = False, at: str | None = None
+) -> Pulled:
+    return pull.run(story.registry(), text, folder, allow_private=allow_private, at=at)
 
 
 def held_by(folder: Path) -> dict[str, bytes]:
@@ -169,26 +171,30 @@ def test_bytes_that_were_changed_by_force_are_not_put_in_place(served: Story, tm
     served.write("artifacts/fraud-detector/1.0.0/fraud-detector-1.0.0.bin", "fraud-detector@6.6.6")
     served.commit("by force")
     with pytest.raises(GitstageError, match="has sha256 .* and the manifest says"):
-        pulled(served, tmp_path / "out", "fraud-detector@1.0.0")
+        pulled(served, tmp_path / "out", "fraud-detector@1.0.0", at="HEAD")
     assert nothing_is_left(tmp_path / "out")
-    # What was in effect is read from its own commit, and is as it was.
-    pulled(served, tmp_path / "out", "fraud-detector@production~1")
-    assert (tmp_path / "out/fraud-detector-1.0.0.bin").read_bytes() == b"fraud-detector@1.0.0"
+    # What was in effect is read from its own commit, what was registered from where it passed: both are as they were.
+    for number, text in enumerate(("fraud-detector@production~1", "fraud-detector@1.0.0")):
+        pulled(served, tmp_path / f"out-{number}", text)
+        assert (tmp_path / f"out-{number}/fraud-detector-1.0.0.bin").read_bytes() == b"fraud-detector@1.0.0"
 
 
 def test_an_artifact_that_was_removed_by_force_is_said(served: Story, tmp_path: Path) -> None:
     served.git("rm", "-r", "--quiet", "artifacts/fraud-detector/1.0.0")
     served.commit("by force")
     with pytest.raises(GitstageError, match="is not in the registry at"):
-        pulled(served, tmp_path / "out", "fraud-detector@1.0.0")
+        pulled(served, tmp_path / "out", "fraud-detector@1.0.0", at="HEAD")
     assert nothing_is_left(tmp_path / "out")
+    pulled(served, tmp_path / "out", "fraud-detector@1.0.0")
+    assert (tmp_path / "out/fraud-detector-1.0.0.bin").read_bytes() == b"fraud-detector@1.0.0"
 
 
 def test_a_manifest_that_speaks_of_another_version_is_refused(served: Story, tmp_path: Path) -> None:
     served.copy("models/fraud-detector/1.1.0.yaml", "models/fraud-detector/1.0.0.yaml")
     served.commit("by force")
     with pytest.raises(GitstageError, match="speaks of another version"):
-        pulled(served, tmp_path / "out", "fraud-detector@1.0.0")
+        pulled(served, tmp_path / "out", "fraud-detector@1.0.0", at="HEAD")
+    assert nothing_is_left(tmp_path / "out")
 
 
 @pytest.mark.parametrize("path", ["../evil", "/etc/evil", "a/../../evil", "a\\\\..\\\\evil", ".git/hooks/x", "C:evil"])
@@ -198,7 +204,7 @@ def test_no_manifest_can_leave_the_folder(story: Story, tmp_path: Path, path: st
     story.write("models/m/1.0.0.yaml", text.replace("- path: m.bin", f'- path: "{path}"'))
     story.commit("by force")
     with pytest.raises(DocumentError):
-        pulled(story, tmp_path / "out")
+        pulled(story, tmp_path / "out", at="HEAD")
     assert nothing_is_left(tmp_path / "out")
     assert not (tmp_path / "evil").exists()
 

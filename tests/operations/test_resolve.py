@@ -270,3 +270,75 @@ def test_it_asks_git_little(served: Story) -> None:
     finally:
         process.WATCHERS.remove(watch)
     assert len(calls) <= 9, calls
+
+
+@pytest.mark.parametrize("judged", [True, False])
+def test_a_version_is_what_was_registered_and_not_what_was_put_in_its_place(served: Story, judged: bool) -> None:
+    text = served.read("models/fraud-detector/1.1.0.yaml")
+    before = served.git("rev-parse", "HEAD")
+    served.write("models/fraud-detector/1.1.0.yaml", text.replace("auc: 0.92", "auc: 0.99"))
+    served.write("models/fraud-detector/9.0.0.yaml", text.replace("version: 1.1.0", "version: 9.0.0"))
+    served.commit("by force")
+    if judged:
+        served.tag()
+    found = resolve.run(served.registry(), "fraud-detector@1.1.0")
+    assert (found.manifest.decode(), found.commit) == (text, before)
+    # Whoever names a commit, or what is declared, is told what stands there.
+    assert b"auc: 0.99" in resolve.run(served.registry(), "fraud-detector@1.1.0", at="HEAD").manifest
+    if judged:
+        assert resolve.run(served.registry(), "fraud-detector@latest").version == "1.2.0"
+        with pytest.raises(NoSuchThing, match="fraud-detector@9.0.0 has not passed: ") as caught:
+            resolve.run(served.registry(), "fraud-detector@9.0.0")
+        assert caught.value.hint == (
+            "gitstage status fraud-detector; to take it back: gitstage withdraw fraud-detector"
+        )
+        assert resolve.run(served.registry(), "fraud-detector@9.0.0", unpassed=True).version == "9.0.0"
+
+
+def test_a_version_that_was_removed_by_force_is_still_there(served: Story) -> None:
+    text = served.read("models/fraud-detector/1.1.0.yaml")
+    served.git("rm", "--quiet", "-r", "models")
+    served.commit("by force")
+    for _ in range(2):
+        assert resolve.run(served.registry(), "fraud-detector@1.1.0").manifest.decode() == text
+        served.tag()
+    assert resolve.run(served.registry(), "fraud-detector@latest").version == "1.2.0"
+
+
+def test_a_model_whose_records_never_passed_has_no_version(served: Story) -> None:
+    served.write("models/other/1.0.0.yaml", "nonsense")
+    served.commit("by force")
+    served.tag()
+    with pytest.raises(NoSuchThing, match="other@1.0.0 has not passed: "):
+        resolve.run(served.registry(), "other@1.0.0")
+    with pytest.raises(NoSuchThing, match="other has no version or stage 2.0.0"):
+        resolve.run(served.registry(), "other@2.0.0")
+
+
+def test_what_landed_and_is_not_judged_yet_can_be_named(served: Story) -> None:
+    text = served.read("models/fraud-detector/1.2.0.yaml")
+    served.write("models/fraud-detector/1.3.0.yaml", text.replace("1.2.0", "1.3.0"))
+    served.commit("by hand")
+    assert resolve.run(served.registry(), "fraud-detector@1.3.0").version == "1.3.0"
+    assert resolve.run(served.registry(), "fraud-detector@latest").version == "1.3.0"
+
+
+def test_a_clone_that_lacks_where_the_records_passed_says_what_to_fetch(
+    serving_team: tuple[Team, Story], tmp_path: Path
+) -> None:
+    team, ada = serving_team
+    text = ada.read("models/fraud-detector/1.1.0.yaml")
+    ada.write("models/fraud-detector/1.1.0.yaml", text.replace("auc: 0.92", "auc: 0.99"))
+    ada.commit("by force")
+    ada.git("push", "--quiet", "origin", "main")
+    shallow = tmp_path / "shallow"
+    # Not judged yet: of a shallow clone only the tip is known.
+    git("clone", "--quiet", "--depth=1", f"file://{team.remote}", str(shallow), cwd=tmp_path)
+    assert resolve.run(Story(shallow).registry(), "fraud-detector@1.0.0").version == "1.0.0"
+    ada.tag()
+    git("fetch", "--quiet", "origin", "+refs/gitstage/*:refs/gitstage/*", cwd=shallow)
+    with pytest.raises(
+        GitstageError, match="the records of fraud-detector are open, and [0-9a-f]{12}, where"
+    ) as caught:
+        resolve.run(Story(shallow).registry(), "fraud-detector@1.1.0")
+    assert caught.value.hint == "git fetch --unshallow"

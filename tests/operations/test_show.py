@@ -68,9 +68,11 @@ def test_evidence_is_in_the_order_of_its_numbers_and_what_cannot_be_read_is_said
 def test_a_manifest_that_cannot_be_read_is_shown_with_its_problem(served: Story) -> None:
     served.write("models/fraud-detector/1.0.0.yaml", "a: [\n")
     served.commit("by force")
-    found = shown(served, "fraud-detector@1.0.0")
+    found = shown(served, "fraud-detector@1.0.0", at="HEAD")
     assert found.manifest == {}
     assert found.problem is not None
+    # It is what was registered all the same.
+    assert shown(served, "fraud-detector@1.0.0").manifest["metrics"] == {"auc": 0.9}
     # What serves is read from its tag and is as it was.
     assert shown(served, "fraud-detector@production~1").manifest["metrics"] == {"auc": 0.9}
 

@@ -183,3 +183,46 @@ def test_from_a_branch_the_trunk_is_meant(serving_team: tuple[Team, Story]) -> N
     ada.promote("fraud-detector", to="production")
     assert versions(asked(ada)) == {"fraud-detector": {"staging": "1.2.0", "production": "1.1.0"}}
     assert versions(asked(ada, declared=True)) == {"fraud-detector": {"staging": "1.2.0", "production": "1.2.0"}}
+
+
+def test_what_serves_is_shown_whatever_became_of_its_versions_files(served: Story) -> None:
+    text = served.read("models/fraud-detector/1.1.0.yaml")
+    served.write("models/fraud-detector/1.1.0.yaml", text.replace("auc: 0.92", "auc: 0.99"))
+    served.commit("rewritten by force")
+    served.tag()
+    for files in ((), ("models", "artifacts")):
+        if files:
+            served.git("rm", "--quiet", "-r", *files)
+            served.commit("removed by force")
+            served.tag()
+        for asked in (None, "fraud-detector"):
+            (row,) = status.run(served.registry(), asked).models
+            assert {stage: (cell.version, cell.differs) for stage, cell in row.slots.items()} == {
+                "staging": ("1.2.0", False),
+                "production": ("1.1.0", False),
+            }
+            assert row.versions == ("1.0.0", "1.1.0", "1.2.0")
+            assert row.waiting is not None
+            assert {found.rule for found in row.waiting.findings} >= {
+                "nothing-removed" if files else "version-immutable"
+            }
+
+
+def test_what_lies_open_and_is_no_model_is_shown(served: Story) -> None:
+    served.write("production/nobody.yaml", "nonsense")
+    served.write("models/nobody-else/1.0.0.yaml", "nonsense")
+    served.commit("by hand")
+    served.tag()
+    found = status.run(served.registry())
+    rows = {row.model: row for row in found.models}
+    assert sorted(rows) == ["fraud-detector", "nobody", "nobody-else"]
+    slot, records = rows["nobody"].slots["production"], rows["nobody-else"].waiting
+    assert (slot.version, slot.declared, slot.differs) == (None, None, True)
+    assert slot.waiting is not None
+    assert [finding.rule for finding in slot.waiting.findings] == ["slot-matches-version"]
+    assert (rows["nobody"].versions, rows["nobody-else"].versions) == ((), ())
+    assert records is not None
+    assert [finding.rule for finding in records.findings] == ["manifest-valid"]
+    assert [row.model for row in status.run(served.registry(), "nobody").models] == ["nobody"]
+    # Of one model nothing else is shown.
+    assert [row.model for row in status.run(served.registry(), "fraud-detector").models] == ["fraud-detector"]
