@@ -59,7 +59,7 @@ sweep: install ## what takes minutes: every kill point, fifty promoters, long hi
 # ARGS names modules, as in ARGS='rules.waivers evidence'; all of them take hours. `mutmut show NAME` shows one mutant.
 # What was measured stays in mutants/ until its function changes.
 mutation: install ## every small wrong turn in what judges, and which of them no test notices
-	@$(BIN)/mutmut run $(if $(filter-out auto,$(WORKERS)),--max-children $(WORKERS)) $(patsubst %,'gitstage.%.*',$(ARGS))
+	@$(BIN)/python .ci/mutate $(ARGS)
 	@$(BIN)/python .ci/mutation-score
 
 bench: install ## the table of costs, with the floors measured in the same run
