@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,7 +45,8 @@ GLOBAL = """\
 @pytest.fixture(autouse=True)
 def hermetic_seal(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An own home, no system configuration, fixed names and dates, no editor, UTC, no GIT_* of whoever runs us."""
-    home = tmp_path_factory.mktemp("home")
+    # Its own mktemp would look through all that there are for the next number.
+    home = Path(tempfile.mkdtemp(prefix="home-", dir=tmp_path_factory.getbasetemp()))
     for name in list(os.environ):
         if name.startswith(("GIT_", "GITHUB_", "SSH_", "GNUPG", "XDG_")) or name == "EMAIL":
             monkeypatch.delenv(name)
