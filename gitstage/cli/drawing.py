@@ -119,13 +119,17 @@ def _folded(line: Sequence[str], widths: Sequence[int]) -> list[list[str]]:
 
 def _pieces(text: str, limit: int) -> list[str]:
     """`text` in pieces that are at most so wide, parted at blanks where there are any."""
-    pieces, rest = [], text
-    while (end := _end(rest, limit)) < len(rest):
+    pieces: list[str] = []
+    rest = text
+    while True:
+        # A runner takes `::` at a line's beginning for a command; that of the whole text is escaped already.
+        end = 1 if pieces and rest.startswith("::") else _end(rest, limit)
+        if end >= len(rest):
+            return [*pieces, rest]
         blank = rest.rfind(" ", 1, end + 1)
         cut = blank if blank > 0 else end
         pieces.append(rest[:cut].rstrip())
         rest = rest[cut:].lstrip()
-    return [*pieces, rest]
 
 
 def _end(text: str, limit: int) -> int:

@@ -63,6 +63,11 @@ def test_what_does_not_fit_is_folded_in_its_cell_and_nothing_is_lost() -> None:
     assert table(["a"], [["日本語"]], width=1) == "a\n日\n本\n語\n"
 
 
+def test_what_is_folded_gives_a_runner_no_command() -> None:
+    assert table(["a"], [["www.x::error::x"]], width=5) == "a\nwww.x\n:\n:erro\nr::x\n"
+    assert table(["a"], [["日::e::x"]], width=2) == "a\n日\n:\n:e\n:\n:x\n"
+
+
 def test_colour_changes_nothing_but_the_colour() -> None:
     drawn = table(HEADERS, ROWS, colour=True, width=80)
     assert "\x1b[1;36mmodel" in drawn
