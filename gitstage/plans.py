@@ -184,10 +184,10 @@ class Scene:
         entry = self.passed_records(model).entry(path) or self.registry.entry(path)
         if entry is None:
             known = ", ".join(sorted(self.versions(model))) or "none"
-            raise NoSuchThing(
-                f"{model} has no version {version}",
-                hint=f"registered: {known}; register it with: gitstage register {model}@{version} --artifact FILE",
-            )
+            how = f"register it with: gitstage register {model}@{version} --artifact FILE"
+            stages = f"stages: {', '.join(self.stages)}"
+            rest = how if self.layout.is_version(version) else stages
+            raise NoSuchThing(f"{model} has no version {version}", hint=f"registered: {known}; {rest}")
         return entry.oid
 
 
@@ -325,7 +325,7 @@ def empty(scene: Scene, slot: Slot, empty_slot: bytes, *, reason: str) -> Plan:
     """The slot becomes empty; what goes out is archived. `empty_slot` are the bytes of an `EmptySlot`."""
     last, waiting = scene.in_effect(slot), scene.declared(slot)
     if waiting is None and (last is None or last.after is None):
-        raise NoSuchThing(f"{slot.stage} of {slot.model} is empty")
+        raise NoSuchThing(f"{slot.stage} of {slot.model} is empty", hint=f"gitstage status {slot.model}")
     out = last.after if last is not None and last.after is not None else waiting[0] if waiting else None
     return Plan(
         subject=subject_of("archive", slot.model, slot.stage, None, out),

@@ -89,13 +89,16 @@ def approvals_option(function: F) -> F:
 
 
 def forge_in(file: Path | None, *, landed: bool) -> Forge | None:
-    """What the file of `--approvals` says. Raises GitstageError where it cannot be read, DocumentError where it is none."""
+    """What the file of `--approvals` says. Raises GitstageError where it cannot be read, or says nothing of the kind."""
     if file is None:
         return None
+    from gitstage.canonical import DocumentError
     from gitstage.forges import read_forge
 
     try:
         return read_forge(file.read_bytes(), landed=landed)
+    except DocumentError as error:
+        raise GitstageError(f"{file}: {error.message}", hint=error.hint) from error
     except OSError as error:
         raise GitstageError(f"{file} cannot be read: {error.strerror}") from error
 

@@ -45,10 +45,11 @@ def print_line(text: str, *, err: bool = False, nl: bool = True) -> None:
     click.echo(terminal(text, ascii_only=ascii_only(err=err)), err=err, nl=nl)
 
 
-def write_file(path: Path, text: str) -> None:
+def write_file(path: Path, text: str, *, option: str = "--output") -> None:
     """Puts a text into a file as a whole: whoever reads it finds all of it, or what was there before.
 
-    Links stay links, and what is no file (a pipe, `/dev/stdout`) is written to. Raises GitstageError.
+    Links stay links, and what is no file (a pipe, `/dev/stdout`) is written to. Raises GitstageError, which names the
+    option to type again.
     """
     try:
         target = path.resolve()
@@ -67,4 +68,4 @@ def write_file(path: Path, text: str) -> None:
                 unfinished.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise GitstageError(f"{path} cannot be written: {error.strerror}", hint="--output FILE") from error
+        raise GitstageError(f"{path} cannot be written: {error.strerror}", hint=f"{option} FILE") from error

@@ -6,7 +6,7 @@ from gitstage.emptyslot import empty_slot
 from gitstage.errors import GitstageError
 from gitstage.layout import Slot
 from gitstage.operations.landing import Outcome, carry_out
-from gitstage.operations.naming import in_words, without_back
+from gitstage.operations.naming import in_words, known_model, without_back
 from gitstage.operations.registries import Registry
 from gitstage.plans import Plan, Scene, empty, shelve
 from gitstage.references import reference
@@ -21,6 +21,7 @@ def run(registry: Registry, text: str, *, reason: str, push: bool = False, dry_r
     in_words(reason)
 
     def planner(scene: Scene) -> Plan:
+        known_model(scene, ref.model)
         if name in scene.stages:
             return empty(scene, Slot(ref.model, name), empty_slot(ref.model), reason=reason)
         return shelve(scene, ref.model, name, reason=reason)

@@ -99,7 +99,7 @@ def _tested(kind: str, result: str | None, metrics: Mapping[str, float], report:
     """What is known, from the command line and the report. Raises GitstageError where they contradict each other."""
     data = b"" if report is None else bytes_of(report)
     if report is not None and not _is_xml(data):
-        document = _json(data, report)
+        document = _json(data, report, 'a JUnit report, or numbers such as {"auc": 0.953}')
         if {"_type", "payloadType"} & document.keys():
             return _ready(kind, result, metrics, data, report)
     if kind != TEST_RESULT:
@@ -117,7 +117,7 @@ def _tested(kind: str, result: str | None, metrics: Mapping[str, float], report:
         for name in sorted(measured.keys() & metrics.keys()):
             raise GitstageError(f"{report} counts {name} itself: {measured[name]}", hint=f"leave out --metric {name}=…")
     else:
-        measured = metrics_in(data, report)
+        measured = metrics_in(data, report, instead="a JUnit report, or ")
     if result is None and derived is None:
         raise GitstageError(
             f"{report} says what was measured, not how it came out", hint="--result passed|warned|failed"
@@ -196,22 +196,21 @@ def bytes_of(path: Path) -> bytes:
         raise GitstageError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _json(data: bytes, path: Path) -> dict[str, object]:
+def _json(data: bytes, path: Path, hint: str) -> dict[str, object]:
     from gitstage.strictjson import json_object
 
     try:
         return json_object(data, noun="the report")
     except DocumentError as error:
-        raise GitstageError(
-            f"{path}: {error.message}", hint='a JUnit report, or numbers such as {"auc": 0.953}'
-        ) from error
+        raise GitstageError(f"{path}: {error.message}", hint=hint) from error
 
 
-def metrics_in(data: bytes, path: Path) -> dict[str, float]:
-    """The numbers in a JSON object. Raises GitstageError where it is none."""
+def metrics_in(data: bytes, path: Path, *, instead: str = "") -> dict[str, float]:
+    """The numbers in a JSON object. Raises GitstageError where it is none; `instead` says what it might be, too."""
     found: dict[str, float] = {}
-    for name, value in _json(data, path).items():
+    hint = f'{instead}numbers such as {{"auc": 0.953}}'
+    for name, value in _json(data, path, hint).items():
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise GitstageError(f"{path} is not an object of numbers", hint='such as {"auc": 0.953}')
+            raise GitstageError(f"{path} is not an object of numbers", hint=hint)
         found[name] = value
     return found

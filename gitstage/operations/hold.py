@@ -17,8 +17,9 @@ def run(
     from gitstage.manifest import Hold, canonical_bytes
 
     ref = reference(text)
+    verb = "unhold" if release else "hold"
     if ref.name is None:
-        raise GitstageError(f"{text} names no version", hint=f"gitstage hold {text}@VERSION --reason …")
+        raise GitstageError(f"{text} names no version", hint=f"gitstage {verb} {text}@VERSION --reason …")
     in_words(reason)
 
     def planner(scene: Scene) -> Plan:
@@ -26,7 +27,6 @@ def run(
         if release and version not in holds(scene.registry, ref.model):
             raise GitstageError(f"{ref.model}@{version} is not held", hint=f"gitstage status {ref.model}")
         hold = Hold(model=ref.model, version=version, state="released" if release else "held", reason=reason)
-        action = "unhold" if release else "hold"
-        return put_hold(ref.model, version, canonical_bytes(hold), action=action, reason=reason)
+        return put_hold(ref.model, version, canonical_bytes(hold), action=verb, reason=reason)
 
     return carry_out(registry, planner, models={ref.model}, push=push, dry_run=dry_run)

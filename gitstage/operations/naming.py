@@ -125,4 +125,5 @@ def known_stage(registry: Registry, stage: str) -> None:
     """Raises NoSuchThing where the registry has no such stage."""
     if stage not in registry.identity.stages:
         stages = ", ".join(registry.identity.stages)
-        raise NoSuchThing(f"there is no stage {stage!r}", hint=f"stages: {stages}")
+        more = "; into the archive: gitstage archive MODEL@VERSION --reason …" if stage == "archived" else ""
+        raise NoSuchThing(f"there is no stage {stage!r}", hint=f"stages: {stages}{more}")

@@ -172,8 +172,10 @@ def _artifacts(wanted: Wanted) -> list[_File]:
             if not uri:
                 raise GitstageError(f"{text} says nowhere that {file} lies", hint="--artifact FILE, FILE=URI or URI")
             found.append(_measured(Path(file), uri))
-        else:
+        elif file:
             found.append(_measured(Path(file), None))
+        else:
+            raise GitstageError("--artifact '' names no file", hint="--artifact FILE, FILE=URI or URI")
     if next(digests, None) is not None or next(sizes, None) is not None:
         raise GitstageError("there are more --sha256 or --size than artifacts that are only a URI")
     return found
@@ -200,6 +202,7 @@ def _manifest(model: str, version: str, wanted: Wanted, files: Sequence[_File]) 
     from pydantic import ValidationError
 
     from gitstage.manifest import ModelVersion
+    from gitstage.validation import problems_of
 
     document: dict[str, Any] = {
         "model": model,
@@ -230,9 +233,8 @@ def _manifest(model: str, version: str, wanted: Wanted, files: Sequence[_File]) 
     try:
         return ModelVersion.model_validate({key: value for key, value in document.items() if value is not None})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise GitstageError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
+        first = problems_of(error, ModelVersion, b"")[0]
+        raise GitstageError(first.message, hint=first.hint) from error
 
 
 def _format(files: Sequence[_File]) -> str | None:

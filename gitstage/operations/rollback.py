@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gitstage.errors import GitstageError, NoSuchThing
 from gitstage.layout import Slot, evidence_folder
 from gitstage.operations.landing import Outcome, carry_out
-from gitstage.operations.naming import held_versions, holds, in_words, known_stage, without_back
+from gitstage.operations.naming import held_versions, holds, in_words, known_model, known_stage, without_back
 from gitstage.operations.promote import together
 from gitstage.operations.registries import Registry
 from gitstage.operations.signing import Pen
@@ -34,6 +34,11 @@ def run(
     names stands for the rollback with a signature.
     """
     in_words(reason)
+    if change is not None and (text is not None or to is not None):
+        raise GitstageError(
+            "--change rolls back everything that a promotion changed, each to what was there before",
+            hint=f"gitstage rollback --change {change} --reason …, or gitstage rollback MODEL@STAGE --to VERSION …",
+        )
     slots = _slots(registry, text, change)
     pen = Pen(sign)
 
@@ -84,6 +89,7 @@ def _done(scene: Scene, slot: Slot) -> Plan:
 def _planned(scene: Scene, slot: Slot, *, to: str | None, hold: bool, reason: str) -> Plan:
     from gitstage.manifest import Hold, canonical_bytes
 
+    known_model(scene, slot.model)
     # A hold that passed and was taken away by force holds; it is put back with the others.
     declared = holds(scene.registry, slot.model)
     goes = {version for version in (_in_effect(scene, slot), _declared(scene, slot)) if version is not None}

@@ -35,6 +35,8 @@ def run(
         in_words(reason, longest=LONGEST_REASON)
     name = tag.removeprefix("refs/tags/").removeprefix(registry.identity.tag_prefix)
     model = name.rpartition("/")[0].rpartition("/")[0]
+    if not model:
+        raise NoSuchThing(f"there is no tag {tag}", hint="gitstage status says what has to be countersigned")
     reference(model)
     pen = Pen(sign)
 

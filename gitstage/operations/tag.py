@@ -44,6 +44,8 @@ def run(registry: Registry, *, dry_run: bool = False, rewritten: bool = False, r
     May run twice, late, and on several machines at once. `rewritten` goes on knowingly after the trunk was rewritten,
     and needs a `reason`. Raises TrunkRewritten, and what git raises.
     """
+    if reason is not None and not rewritten:
+        raise GitstageError("--reason says why to go on after a rewritten trunk", hint="gitstage tag")
     if rewritten and not (reason or "").strip():
         raise GitstageError("--rewritten needs a reason", hint="gitstage tag --rewritten --reason '…'")
     tries = Tries(aside=registry.remote is not None)

@@ -74,8 +74,8 @@ def test_what_is_declared_and_waits_is_archived_with_what_is_in_effect(served: S
         ("fraud-detector", "names neither a stage nor a version"),
         ("fraud-detector@shadow", "has no version shadow"),
         ("fraud-detector@9.9.9", "has no version 9.9.9"),
-        ("nobody@production", "production of nobody is empty"),
-        ("nobody@1.0.0", "nobody has no version 1.0.0"),
+        ("nobody@production", "there is no model nobody"),
+        ("nobody@1.0.0", "there is no model nobody"),
         ("fraud-detector@production~1", "~1 counts back"),
     ],
 )

@@ -137,9 +137,13 @@ def _checkpoint(registry: Registry, path: Path) -> Checkpoint:
 
 
 def _policy(path: Path) -> Policy:
+    from gitstage.canonical import DocumentError
     from gitstage.policy import read_policy
 
-    return read_policy(_read(path))
+    try:
+        return read_policy(_read(path))
+    except DocumentError as error:
+        raise GitstageError(f"{path}: {error.message}", hint=error.hint) from error
 
 
 def _write(found: Audit, path: Path, key: str | None) -> None:
@@ -148,13 +152,13 @@ def _write(found: Audit, path: Path, key: str | None) -> None:
     if found.checkpoint is None:
         raise GitstageError("nothing has been judged yet, so there is no checkpoint", hint="gitstage tag")
     data = checkpoint_bytes(found.checkpoint)
-    write_file(path, data.decode())
+    write_file(path, data.decode(), option="--checkpoint")
     print_line(f"checkpoint {path}", err=True)
     if key is not None:
         from gitstage.signatures import sign
 
         signature = path.with_name(f"{path.name}.sig")
-        write_file(signature, sign(data, key).armored.decode())
+        write_file(signature, sign(data, key).armored.decode(), option="--checkpoint")
         print_line(f"signature  {signature}", err=True)
 
 

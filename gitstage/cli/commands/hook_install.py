@@ -18,7 +18,7 @@ Examples:
   gitstage hook install pre-push --dry-run
 """
 )
-@click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[pre-commit] [pre-push] [pre-receive]")
+@click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[HOOK]…")
 @click.option("--user-variable", metavar="NAME", help="pre-receive: the variable in which the server says who pushes.")
 @click.option("--trunk", "trunks", metavar="BRANCH", multiple=True, help="pre-receive: see there.")
 @dry_run_option

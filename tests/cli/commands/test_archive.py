@@ -11,6 +11,7 @@ def test_it_empties_a_slot(gs: Shell) -> None:
     )
     assert gs("archive", "fraud-detector@production", "--reason", "replaced by rules") == snapshot("""\
 ! error: production of fraud-detector is empty
+!   try: gitstage status fraud-detector
 [2]
 """)
     assert gs("status") == snapshot("""\

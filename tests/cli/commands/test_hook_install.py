@@ -36,7 +36,7 @@ pre-push: …/work/.git/hooks/pre-push written
 
 def test_no_other_hook_is_installed(gs: Shell) -> None:
     assert gs("hook", "install", "pre-lunch") == snapshot("""\
-! error: invalid value for '[pre-commit] [pre-push] [pre-receive]': 'pre-lunch' is not one of 'pre-commit', 'pre-push', 'pre-receive'
+! error: invalid value for '[HOOK]…': 'pre-lunch' is not one of 'pre-commit', 'pre-push', 'pre-receive'
 !   try: gitstage hook install
 [2]
 """)
