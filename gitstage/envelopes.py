@@ -1,8 +1,11 @@
-"""Signed statements: DSSE envelopes whose signatures are SSH signatures, read and written, and verified elsewhere.
+"""Signed statements: DSSE envelopes with SSH signatures, and Sigstore bundles, read here and verified elsewhere.
 
 The envelope is https://github.com/secure-systems-lab/dsse (envelope.md, protocol.md, version 1.0.2). What is signed is
 its pre-authentication encoding. A signature is the binary blob of OpenSSH's PROTOCOL.sshsig, in base64, and `keyid` the
 fingerprint of its key as `ssh-keygen -l` prints it. Whether a signature is good, only ssh-keygen says.
+
+A bundle (https://github.com/sigstore/protobuf-specs, sigstore_bundle.proto, v0.3) holds such an envelope, with what shows
+who signed it and when. Whether it does, only the library of Sigstore says.
 """
 
 from __future__ import annotations
@@ -10,12 +13,12 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from typing import NamedTuple
 
-from gitstage.canonical import DocumentError, Problem
+from gitstage.canonical import DocumentError, Problem, shown
 from gitstage.strictjson import fail, json_object
 from gitstage.values import dataclass, replace
 
@@ -28,6 +31,15 @@ MAX_SIGNATURES = 16
 MAX_BLOB = 32_768
 """Bytes of one signature: an RSA key of 16,384 bits and its signature take 4,200."""
 
+BUNDLE_TYPES = (
+    "application/vnd.dev.sigstore.bundle.v0.3+json",
+    "application/vnd.dev.sigstore.bundle+json;version=0.3",
+)
+"""The `mediaType` of the bundles that are read; the two mean one form."""
+AS_SIGSTORE = "sigstore:"
+"""What a signer begins with who is known by an identity. No SSH key does, and each of those has a space in it."""
+
+_BUNDLE = "application/vnd.dev.sigstore.bundle"
 _MAGIC = b"SSHSIG"
 _BEGIN, _END = b"-----BEGIN SSH SIGNATURE-----", b"-----END SSH SIGNATURE-----"
 _HASHES = ("sha256", "sha512")
@@ -60,11 +72,15 @@ class Signature:
 
 @dataclass(frozen=True)
 class Envelope:
-    """A payload, and who signed it. That `signatures` are good is not known yet."""
+    """A payload, and who signed it. That `signatures` are good is not known yet.
+
+    One that `is_bundle` was read from a Sigstore bundle, whose signature says nothing without what lay around it.
+    """
 
     payload: bytes
     payload_type: str = PAYLOAD_TYPE
     signatures: tuple[Signature, ...] = ()
+    is_bundle: bool = False
 
     @property
     def pae(self) -> bytes:
@@ -96,6 +112,28 @@ def public_key(text: str) -> str:
     """
     kind, wire = _wire_key(text)
     return _named(kind, wire)
+
+
+def identity_key(issuer: str, identity: str) -> str:
+    """`sigstore:ISSUER#IDENTITY`: what stands for somebody whom an issuer knows by an identity, where keys stand.
+
+    Whatever is no printable ASCII, and what separates the two, is escaped, so that no two are written alike.
+    """
+    return f"{AS_SIGSTORE}{_escaped(issuer)}#{_escaped(identity)}"
+
+
+def known_as(key: str) -> str:
+    """What people know a signer by: the fingerprint of a public key, or `IDENTITY (ISSUER)`. Raises DocumentError."""
+    if not key.startswith(AS_SIGSTORE):
+        return fingerprint(key)
+    issuer, _, identity = key.removeprefix(AS_SIGSTORE).partition("#")
+    return f"{identity} ({issuer})"
+
+
+def _escaped(text: str) -> str:
+    return re.sub(
+        r"[^!-~]|[%#]", lambda one: "".join(f"%{byte:02X}" for byte in one[0].encode("utf-8", "surrogatepass")), text
+    )
 
 
 def _wire_key(text: str) -> tuple[str, bytes]:
@@ -132,21 +170,73 @@ def read_envelope(data: bytes) -> Envelope | None:
 
 
 def envelope_in(document: Mapping[str, object]) -> Envelope | None:
-    """The envelope that a JSON object is; None where it is something else. Raises DocumentError where it is half one."""
+    """The envelope that a JSON object is, or, where it is a Sigstore bundle, holds; None where it is something else.
+
+    Raises DocumentError where it is half one.
+    """
+    if is_bundle(document):
+        return replace(_envelope(_content(document), _of_sigstore), is_bundle=True)
     if "payload" not in document or "payloadType" not in document:
         return None
     if "_type" in document:
         fail("the file says of itself that it is a statement and an envelope: readers would not agree which")
-    kind = document["payloadType"]
+    return _envelope(document, read_signature)
+
+
+def is_bundle(document: Mapping[str, object]) -> bool:
+    """Whether a JSON object says that it is a Sigstore bundle, of whatever version."""
+    kind = document.get("mediaType")
+    return isinstance(kind, str) and kind.startswith(_BUNDLE)
+
+
+def holds_bundle(data: bytes) -> bool:
+    """Whether a file is a Sigstore bundle that a reader could take for nothing else. Raises nothing."""
+    if b'"mediaType"' not in data:
+        return False
+    try:
+        return is_bundle(json_object(data))
+    except DocumentError:
+        return False
+
+
+def _content(bundle: Mapping[str, object]) -> Mapping[str, object]:
+    """The envelope in a bundle, as JSON. Nothing else may stand there: a second reader could take it for something."""
+    if bundle["mediaType"] not in BUNDLE_TYPES:
+        fail(f"mediaType must be {BUNDLE_TYPES[0]}: bundles of other versions are not read")
+    if "messageSignature" in bundle:
+        fail(
+            "the bundle signs a file, and holds no statement about it (cosign attest-blob makes one, sign-blob does not)"
+        )
+    _nothing_but(bundle, "the bundle", ("mediaType", "verificationMaterial", "dsseEnvelope"))
+    content = bundle.get("dsseEnvelope")
+    if not isinstance(content, dict):
+        fail("dsseEnvelope must be an object")
+    _nothing_but(content, "dsseEnvelope", ("payload", "payloadType", "signatures"))
+    return content
+
+
+def _nothing_but(document: Mapping[str, object], where: str, known: tuple[str, ...]) -> None:
+    for key in sorted(document.keys() - set(known)):
+        fail(f"{where} has a key {shown(key)}, which is not known here")
+
+
+def _envelope(document: Mapping[str, object], read: Callable[[bytes], Signature]) -> Envelope:
+    """The envelope that an object is, each signature as `read` reads its blob."""
+    kind = document.get("payloadType")
     if kind != PAYLOAD_TYPE:
         fail(f"payloadType must be {PAYLOAD_TYPE}, which holds a statement")
-    payload = _base64(document["payload"], "payload")
+    payload = _base64(document.get("payload"), "payload")
     signatures = document.get("signatures")
     if not isinstance(signatures, list) or not signatures:
         fail("signatures must be a list of at least one")
     if len(signatures) > MAX_SIGNATURES:
         fail(f"the envelope has {len(signatures)} signatures; at most {MAX_SIGNATURES} are read")
-    return Envelope(payload, PAYLOAD_TYPE, tuple(_signature(one, at) for at, one in enumerate(signatures)))
+    return Envelope(payload, PAYLOAD_TYPE, tuple(_signature(one, at, read) for at, one in enumerate(signatures)))
+
+
+def _of_sigstore(blob: bytes) -> Signature:
+    """A signature in a bundle: it is not made with SSH, and the bundle says with what else."""
+    return Signature(blob, problem="is Sigstore's, and counts with its bundle")
 
 
 def _base64(text: object, where: str) -> bytes:
@@ -157,13 +247,13 @@ def _base64(text: object, where: str) -> bytes:
     raise DocumentError([Problem(f"{where} must be base64")])
 
 
-def _signature(document: object, at: int) -> Signature:
+def _signature(document: object, at: int, read: Callable[[bytes], Signature]) -> Signature:
     if not isinstance(document, dict) or "sig" not in document:
         fail(f"signatures[{at}] must be an object with sig")
     keyid = document.get("keyid")
     if keyid is not None and not isinstance(keyid, str):
         fail(f"signatures[{at}].keyid must be text")
-    signature = read_signature(_base64(document["sig"], f"signatures[{at}].sig"))
+    signature = read(_base64(document["sig"], f"signatures[{at}].sig"))
     return replace(signature, keyid=keyid or signature.keyid)
 
 

@@ -1,4 +1,4 @@
-"""People: whose a public key is at a moment, who stands in a role, and how many different people meet what is asked.
+"""People: whose a key or an identity is at a moment, who stands in a role, and how many different ones meet what is asked.
 
 People are counted, not keys and not accounts: whoever signs with two keys, or from two accounts, is one.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from gitstage.canonical import Unfit, shown
+from gitstage.canonical import HIDDEN, Unfit, shown
 from gitstage.values import dataclass
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ OPTION = re.compile(r'(valid-after|valid-before)="([^"]*)"(?:,(?=[a-z])|(?=[ \t]
 
 @dataclass(frozen=True, kw_only=True)
 class PublicKey:
-    """A public key, `ssh-ed25519 AAAA…` without a comment, and the first and the last moment (UTC) it is valid at."""
+    """What somebody signs with, and the first and the last moment (UTC) it is valid at.
+
+    `key` is a public key, `ssh-ed25519 AAAA…` without a comment, or stands for an identity, `sigstore:ISSUER#IDENTITY`.
+    """
 
     key: str
     valid_after: datetime | None = None
@@ -78,10 +81,36 @@ def _options(text: str) -> tuple[dict[str, datetime], str]:
             raise Unfit(f"{option[1]} is there twice")
         found[name] = _moment(option[2])
         text = text[option.end() :].lstrip()
-    after, before = found.get("valid_after"), found.get("valid_before")
-    if after is not None and before is not None and after > before:
-        raise Unfit("valid-after is later than valid-before: the key is never valid")
+    _some_time(found.get("valid_after"), found.get("valid_before"), "the key")
     return found, text
+
+
+def read_identity(identity: str, issuer: str, after: str | None, before: str | None) -> PublicKey:
+    """What stands for somebody whom an issuer of OpenID tokens knows by an identity; both count to the letter.
+
+    `after` and `before` are moments as in front of a key. Raises Unfit.
+    """
+    from gitstage.envelopes import identity_key
+
+    example = "https://github.com/OWNER/REPO/.github/workflows/FILE.yml@refs/heads/main"
+    for text in (identity, issuer):
+        if not text or len(text) > MAX_KEY or HIDDEN.search(text) or text != text.strip():
+            raise Unfit(f"{shown(text)} is not written as it stands in a certificate")
+    if "*" in identity or identity.startswith("^"):
+        raise Unfit(f"{shown(identity)} looks like a pattern, and an identity counts to the letter", f"as in {example}")
+    if not issuer.startswith("https://") or not issuer.isascii():
+        raise Unfit(f"{shown(issuer)} is no issuer", "write it as the certificate has it: https://accounts.google.com")
+    found = {"valid_after": after, "valid_before": before}
+    key = PublicKey(
+        key=identity_key(issuer, identity), **{name: _moment(text) for name, text in found.items() if text is not None}
+    )
+    _some_time(key.valid_after, key.valid_before, "the identity")
+    return key
+
+
+def _some_time(after: datetime | None, before: datetime | None, what: str) -> None:
+    if after is not None and before is not None and after > before:
+        raise Unfit(f"valid-after is later than valid-before: {what} is never valid")
 
 
 def _moment(text: str) -> datetime:
@@ -120,12 +149,18 @@ def signers(policy: Policy, keys: Iterable[str], now: datetime) -> frozenset[str
 
 def why_nobody(policy: Policy, keys: Iterable[str], now: datetime) -> str:
     """Why none of some keys stands for somebody at a moment."""
-    for key in sorted(keys):
+    from gitstage.envelopes import AS_SIGSTORE, known_as
+
+    ordered = sorted(keys)
+    for key in ordered:
         known = policy.keys.get(key)
         if known is not None and not known[1].is_valid(now):
             late = known[1].valid_before is not None and now > known[1].valid_before
-            return f"the key of {known[0]} {'is no longer' if late else 'is not yet'} valid"
-    return "signed with a key that nobody in gitstage.yaml has" if any(True for _ in keys) else "not signed"
+            what = "identity" if key.startswith(AS_SIGSTORE) else "key"
+            return f"the {what} of {known[0]} {'is no longer' if late else 'is not yet'} valid"
+    if ordered and ordered[0].startswith(AS_SIGSTORE):
+        return f"signed by {known_as(ordered[0])}, who is nobody in gitstage.yaml"
+    return "signed with a key that nobody in gitstage.yaml has" if ordered else "not signed"
 
 
 Need = tuple[int, frozenset[str]]

@@ -26,7 +26,7 @@ from gitstage.durations import WRITTEN, duration
 from gitstage.expressions import LONGEST
 from gitstage.fields import MAX_NAME, Name, Number, Part, distinct, frozen, matching, nothing, some
 from gitstage.layout import SLUG, SOURCES, Layout, stage_problem
-from gitstage.people import PublicKey, matched, read_key
+from gitstage.people import PublicKey, matched, read_identity, read_key
 from gitstage.values import dataclass, field
 
 if TYPE_CHECKING:
@@ -143,6 +143,22 @@ def _key_of_a_person(text: str) -> str:
     return text
 
 
+def _moment_of_identity(value: object) -> str | None:
+    """A moment as in front of a key; without quotes it is a number to YAML, and means the same."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Unfit(f'must be a moment such as "20261231", not {validation.kind_of(value)}')
+    return str(value)
+
+
+def _file(text: str) -> str:
+    problem = patterns.path_pattern_problem(text)
+    if problem is not None or text.startswith("/") or text.endswith("/") or re.search("[*?]", text):
+        raise Unfit(f"{text!r} is no path of a file, from the repository's root", "such as trust/trusted_root.json")
+    return text
+
+
 def _stage(text: str) -> str:
     problem = stage_problem(text)
     if problem is not None:
@@ -220,6 +236,13 @@ Names = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(distinct)
 Texts = Annotated[tuple[Name, ...], Field(strict=False), AfterValidator(distinct)]
 Keys = Annotated[
     tuple[Annotated[str, AfterValidator(_key_of_a_person)], ...], Field(strict=False), AfterValidator(distinct)
+]
+_MOMENT_SCHEMA = {"type": ["string", "integer"], "examples": ["20261231", "20261231235959"]}
+Moment = Annotated[str | None, PlainValidator(_moment_of_identity), WithJsonSchema(_MOMENT_SCHEMA)]
+Digest = Annotated[
+    str,
+    AfterValidator(matching("[0-9a-f]{64}", "a SHA-256 in 64 lower-case digits")),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{64}$"}),
 ]
 Count = Annotated[int, AfterValidator(_count), Field(json_schema_extra={"minimum": 1, "maximum": MAX_COUNT})]
 Enforce = Annotated[
@@ -424,6 +447,36 @@ class ModelRule(_Part):
     )
 
 
+class Identity(_Part):
+    """Somebody as Sigstore knows them: what the issuer of an OpenID token says they are."""
+
+    identity: str = Field(
+        description="To the letter, what the certificate names: a mail address, or the URI of a workflow at a ref."
+    )
+    issuer: str = Field(description="Who says so, to the letter: https://token.actions.githubusercontent.com.")
+    valid_after: Moment = Field(default=None, description='The first moment it is valid at (UTC): "20260101".')
+    valid_before: Moment = Field(default=None, description='The last moment it is valid at (UTC): "20261231235959".')
+
+    @model_validator(mode="after")
+    def _read(self) -> Identity:
+        _ = self.key
+        return self
+
+    @cached_property
+    def key(self) -> PublicKey:
+        """What stands for them where keys stand."""
+        return read_identity(self.identity, self.issuer, self.valid_after, self.valid_before)
+
+
+class Sigstore(_Part):
+    """Whose word is taken for who signed a Sigstore bundle: certificate authorities and logs."""
+
+    trusted_root: Annotated[str, AfterValidator(_file)] = Field(
+        description="The file with them, from the repository's root: trust/trusted_root.json."
+    )
+    sha256: Digest = Field(description="Its SHA-256, so that it changes with this file and never alone.")
+
+
 class Person(_Part):
     """Somebody, or something that signs, and by what they are known."""
 
@@ -434,6 +487,9 @@ class Person(_Part):
         default=(),
         description="Public keys as ssh-keygen prints them, ssh-ed25519 AAAA…; in front may stand "
         'valid-after="20260101",valid-before="20270101" (UTC).',
+    )
+    identities: Annotated[tuple[Identity, ...], Field(strict=False)] = Field(
+        default=(), description="Who they are in Sigstore bundles, each an identity and its issuer."
     )
 
 
@@ -468,6 +524,9 @@ class _File(_Part):
     )
     taggers: Names = Field(
         default=(), description="Roles or people who sign promotions' tags; no command asks yet who signed one."
+    )
+    sigstore: Sigstore | None = Field(
+        default=None, description="What Sigstore bundles are verified against; without it, they are signed by nobody."
     )
     versions: Literal["semver", "integer"] = Field(default="semver", description="How versions are written.")
     tag_versions: bool = Field(default=True, description="Whether a registered version gets a tag, MODEL/vVERSION.")
@@ -510,6 +569,7 @@ class Policy:
     protected: tuple[str, ...]
     governance: tuple[Requirement, ...] = ()
     taggers: tuple[str, ...] = ()
+    sigstore: Sigstore | None = None
     integer_versions: bool
     tag_versions: bool
     ledger_ref: str
@@ -548,9 +608,13 @@ class Policy:
 
     @cached_property
     def keys(self) -> Mapping[str, tuple[str, PublicKey]]:
-        """Whose each public key is: by its type and base64, the person and the key with the time that it is valid."""
+        """Whose each public key and each identity is: the person, and the key with the time that it is valid.
+
+        By the key's type and base64, or by `sigstore:ISSUER#IDENTITY`.
+        """
         found = ((name, read_key(text)) for name, person in self.people.items() for text in person.keys)
-        return {key.key: (name, key) for name, key in found}
+        known = ((name, one.key) for name, person in self.people.items() for one in person.identities)
+        return {key.key: (name, key) for name, key in chain(found, known)}
 
     @cached_property
     def accounts(self) -> Mapping[tuple[str, str], str]:
@@ -620,6 +684,7 @@ def _policy(file: _File, data: bytes) -> Policy:
         protected=file.protected,
         governance=file.governance,
         taggers=file.taggers,
+        sigstore=file.sigstore,
         integer_versions=file.versions == "integer",
         tag_versions=file.tag_versions,
         ledger_ref=file.ledger or f"refs/gitstage/{file.id}",
@@ -649,6 +714,7 @@ def _contradictions(document: Mapping[str, object], data: bytes) -> Iterator[Pro
         _stage_contradictions(_mapping(document.get("stages"))),
         _ties(_mapping(document.get("models"))),
         _people_contradictions(_mapping(document.get("people")), _mapping(document.get("roles"))),
+        _identity_contradictions(document),
         _never_met(document),
         _ledger_contradictions(document),
     )
@@ -787,6 +853,20 @@ def _people_contradictions(people: Mapping[str, object], roles: Mapping[str, obj
             other = known.setdefault((kind, account), name)
             if other != name:
                 yield ("people", name, *where), f"{other!r} has it too: people are counted, and this would count twice"
+
+
+def _identity_contradictions(document: Mapping[str, object]) -> Contradictions:
+    """Identities that stand there twice, and those of which nothing says against what they are verified."""
+    known: dict[tuple[str, str], str] = {}
+    for name, person in _mapping(document.get("people")).items():
+        for number, one in _mappings(_mapping(person).get("identities")):
+            where: Location = ("people", name, "identities", number)
+            if "sigstore" not in document:
+                yield where, "cannot be verified: the file needs sigstore, with trusted-root and sha256"
+            said = str(one.get("identity")), str(one.get("issuer"))
+            if said in known:
+                yield where, f"{known[said]!r} has it already: people are counted, and this would count twice"
+            known.setdefault(said, name)
 
 
 def _accounts(person: Mapping[str, object]) -> Iterator[tuple[Location, str, str]]:

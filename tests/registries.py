@@ -56,6 +56,7 @@ from gitstage.policy import Policy, read_policy
 from gitstage.rules.cases import PolicyCase, RecordsCase, SlotCase
 from gitstage.rules.fold import Step, World, continued, current_policy, digest_at, fold, layout_of
 from gitstage.rules.voices import CommitBy, Commits
+from gitstage.signatures.bundles import Bundles
 
 ID = "4f6c1c1e-8a39-4a0e-9d7e-2f1b7c0a5f11"
 MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -282,6 +283,10 @@ def believing(data: bytes) -> frozenset[str]:
     """The keys of whoever is named in an envelope, as if every signature were good."""
     envelope = read_envelope(data)
     return frozenset(found.key for found in (envelope.signatures if envelope else ()) if found.key is not None)
+
+
+BUNDLES = Bundles()
+"""Sigstore bundles are verified for real: `tests.signatures.authority` makes good ones."""
 
 
 PEOPLE: Mapping[str, Mapping[str, object]] = {
@@ -544,6 +549,7 @@ class Story:
         self.forge: Forge | None = None
         self.signers: dict[str, tuple[str, ...]] = {}
         self.signed_by: Callable[[bytes], frozenset[str]] = believing
+        self.vouched_for: Callable[[bytes, bytes], frozenset[str]] = BUNDLES.vouched_for
         if policy is not None:
             self.write(CONFIGURATION, policy)
             for stage in (*read_policy(policy).stages, "archived"):
@@ -806,6 +812,7 @@ class Story:
             policies=self.known_policies,
             manifests=self.known_manifests,
             signed_by=self.signed_by,
+            vouched_for=self.vouched_for,
             forge=self.forge,
             commit_signers=self.commit_signers,
         )
@@ -817,6 +824,7 @@ class Story:
         branch.trees, branch.line = self.trees, list(self.line)
         branch.state, branch.past = self.state, self.past
         branch.signers, branch.forge, branch.signed_by = self.signers, self.forge, self.signed_by
+        branch.vouched_for = self.vouched_for
         branch.known_policies, branch.known_manifests = self.known_policies, self.known_manifests
         return branch
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from gitstage.canonical import DocumentError
 from gitstage.envelopes import (
+    BUNDLE_TYPES,
     MAX_BLOB,
     MAX_SIGNATURES,
     PAYLOAD_TYPE,
@@ -21,6 +22,9 @@ from gitstage.envelopes import (
     Signature,
     fingerprint,
     from_armor,
+    holds_bundle,
+    identity_key,
+    known_as,
     pae,
     public_key,
     read_envelope,
@@ -353,3 +357,133 @@ def test_we_read_what_another_library_writes() -> None:
 def test_another_library_signs_the_same_bytes(payload: bytes, kind: str) -> None:
     assume(kind.isprintable())
     assert import_module("securesystemslib.dsse").Envelope(payload, kind, {}).pae() == pae(kind, payload)
+
+
+# Sigstore bundles
+
+BUNDLE: dict[str, Any] = {
+    "mediaType": BUNDLE_TYPES[0],
+    "verificationMaterial": {},
+    "dsseEnvelope": {"payload": "aGk=", "payloadType": PAYLOAD_TYPE, "signatures": [{"sig": "AAEC"}]},
+}
+
+
+def in_a_bundle(**changes: Any) -> bytes:
+    """A bundle with an envelope in which something is different."""
+    return json.dumps({**BUNDLE, "dsseEnvelope": {**BUNDLE["dsseEnvelope"], **changes}}).encode()
+
+
+@pytest.mark.parametrize("kind", BUNDLE_TYPES)
+def test_a_bundle_holds_an_envelope_whose_signature_is_none_of_ssh(kind: str) -> None:
+    data = json.dumps({**BUNDLE, "mediaType": kind}).encode()
+    assert read_envelope(data) == Envelope(
+        b"hi",
+        PAYLOAD_TYPE,
+        (Signature(b"\0\1\2", problem="is Sigstore's, and counts with its bundle"),),
+        is_bundle=True,
+    )
+    assert holds_bundle(data)
+
+
+def test_an_ssh_signature_in_a_bundle_is_none() -> None:
+    """Or a bundle could count twice: as what it is, and as an envelope whose verification lies elsewhere."""
+    found = read_envelope(in_a_bundle(signatures=[{"sig": b64encode(BLOB).decode(), "keyid": "k"}]))
+    assert found is not None
+    assert [(one.key, one.keyid) for one in found.signatures] == [(None, "k")]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.2"}, "mediaType must be"),
+        ({"mediaType": BUNDLE_TYPES[0] + " "}, "mediaType must be"),
+        ({"mediaType": "application/vnd.dev.sigstore.bundle"}, "mediaType must be"),
+        ({"messageSignature": None}, "the bundle signs a file, and holds no statement about it"),
+        ({"_type": "https://in-toto.io/Statement/v1"}, "the bundle has a key '_type', which is not known here"),
+        ({"payload": "", "payloadType": ""}, "the bundle has a key 'payload'"),
+        ({"dsse_envelope": {}}, "the bundle has a key 'dsse_envelope'"),
+        ({"dsseEnvelope": None}, "dsseEnvelope must be an object"),
+        ({"dsseEnvelope": [{}]}, "dsseEnvelope must be an object"),
+        ({"dsseEnvelope": {}}, "payloadType must be application/vnd.in-toto+json"),
+        ({"dsseEnvelope": {"payloadType": PAYLOAD_TYPE}}, "payload must be base64"),
+        ({"dsseEnvelope": {**BUNDLE["dsseEnvelope"], "note": 1}}, "dsseEnvelope has a key 'note'"),
+    ],
+)
+def test_a_bundle_that_two_could_read_differently_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(DocumentError, match=message.replace("+", ".").replace(";", ".")):
+        read_envelope(json.dumps({**BUNDLE, **change}).encode())
+
+
+def test_a_bundle_has_at_most_as_many_signatures_as_an_envelope() -> None:
+    most = read_envelope(in_a_bundle(signatures=[{"sig": "AAEC"}] * MAX_SIGNATURES))
+    assert most is not None
+    assert len(most.signatures) == MAX_SIGNATURES
+    with pytest.raises(DocumentError, match="has 17 signatures; at most 16"):
+        read_envelope(in_a_bundle(signatures=[{"sig": "AAEC"}] * (MAX_SIGNATURES + 1)))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        GOLDEN,
+        PLAIN,
+        b"",
+        b'{"mediaType": 1}',
+        b'{"mediaType": "text/plain"}',
+        b'{"mediaType": "' + BUNDLE_TYPES[0].encode() + b'"',
+        b'{"mediaType": "x", "mediaType": "' + BUNDLE_TYPES[0].encode() + b'"}',
+        b'{"media\\u0054ype": "' + BUNDLE_TYPES[0].encode() + b'"}',
+    ],
+)
+def test_what_does_not_say_plainly_that_it_is_a_bundle_is_none(data: bytes) -> None:
+    assert not holds_bundle(data)
+
+
+def test_who_is_known_by_an_identity_is_known_by_its_issuer_too() -> None:
+    key = identity_key("https://accounts.google.com", "eve@acme.dev")
+    assert key == "sigstore:https://accounts.google.com#eve@acme.dev"
+    assert known_as(key) == "eve@acme.dev (https://accounts.google.com)"
+    assert known_as(ED25519) == fingerprint(ED25519)
+
+
+ALIKE = [
+    ("a", "b#c"),
+    ("a#b", "c"),
+    ("a", "b%23c"),
+    ("a%23b", "c"),
+    ("a", "b c"),
+    ("a", "b%20c"),
+    ("A", "b"),
+    ("a", "B"),
+    ("a", "b\n"),
+    ("a", "b\x00"),
+    ("a", "\u0435"),
+    ("a", "e"),
+    ("a", "\udc80"),
+    ("", ""),
+]
+
+
+def test_no_two_identities_are_one_key_and_none_is_an_ssh_key() -> None:
+    keys = [identity_key(issuer, identity) for issuer, identity in ALIKE]
+    assert len(set(keys)) == len(ALIKE)
+    assert [key for key in keys if " " in key or not key.isascii() or not key.isprintable()] == []
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_a_key_says_whose_it_is(issuer: str, identity: str, other_issuer: str, other: str) -> None:
+    same = (issuer, identity) == (other_issuer, other)
+    assert (identity_key(issuer, identity) == identity_key(other_issuer, other)) is same
+    assert identity_key(issuer, identity).count("#") == 1
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_a_damaged_bundle_raises_nothing_but_a_document_error(data: st.DataObject) -> None:
+    good = json.dumps(BUNDLE).encode()
+    at = data.draw(st.integers(0, len(good) - 1))
+    bad = good[:at] + data.draw(st.binary(max_size=3)) + good[at + data.draw(st.integers(0, 3)) :]
+    with suppress(DocumentError):
+        found = read_envelope(bad)
+        assert found is None or all(one.key is None for one in found.signatures)
+    assert holds_bundle(bad) in (True, False)

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitstage.canonical import Unfit
-from gitstage.people import KEY_TYPES, PublicKey, matched, read_key, signers, why_nobody
+from gitstage.envelopes import identity_key
+from gitstage.people import KEY_TYPES, PublicKey, matched, read_identity, read_key, signers, why_nobody
 from gitstage.policy import Policy, read_policy
 from tests.registries import MONDAY, policy_file, public_key
 
@@ -216,3 +217,76 @@ def test_a_large_role_takes_no_time() -> None:
 def test_a_key_is_the_same_whoever_writes_it() -> None:
     assert public_key("alice") == ALICE
     assert hashlib.sha256(b"alice").digest() in base64.b64decode(ALICE.split()[1])
+
+
+# Identities
+
+GITHUB = "https://token.actions.githubusercontent.com"
+WORKFLOW = "https://github.com/acme/fraud/.github/workflows/test.yml@refs/heads/main"
+
+
+def test_an_identity_is_its_letters_its_issuer_and_when_it_is_valid() -> None:
+    assert read_identity(WORKFLOW, GITHUB, None, None) == PublicKey(key=identity_key(GITHUB, WORKFLOW))
+    assert read_identity("eve@acme.dev", GITHUB, "20260101", "202612312359Z") == PublicKey(
+        key=identity_key(GITHUB, "eve@acme.dev"),
+        valid_after=moment(2026, 1, 1),
+        valid_before=moment(2026, 12, 31, 23, 59),
+    )
+
+
+@pytest.mark.parametrize(
+    ("identity", "issuer", "after", "before", "said"),
+    [
+        ("", GITHUB, None, None, "'' is not written as it stands in a certificate"),
+        (f" {WORKFLOW}", GITHUB, None, None, "is not written as it stands in a certificate"),
+        ("eve@acme.dev\u200b", GITHUB, None, None, "is not written as it stands in a certificate"),
+        ("e" * 4001, GITHUB, None, None, "is not written as it stands in a certificate"),
+        (WORKFLOW, "", None, None, "'' is not written as it stands in a certificate"),
+        ("https://github.com/acme/*", GITHUB, None, None, "looks like a pattern, and an identity counts to the letter"),
+        ("^https://github.com/acme/.+$", GITHUB, None, None, "looks like a pattern"),
+        (WORKFLOW, "token.actions.githubusercontent.com", None, None, "is no issuer"),
+        (WORKFLOW, "http://accounts.google.com", None, None, "is no issuer"),
+        (WORKFLOW, "https://\u0430ccounts.google.com", None, None, "is no issuer"),
+        (WORKFLOW, GITHUB, "soon", None, "'soon' is no moment such as 20261231"),
+        (WORKFLOW, GITHUB, None, "20261301", "'20261301' is no moment"),
+        (WORKFLOW, GITHUB, "20260102", "20260101", "valid-after is later than valid-before: the identity is never"),
+    ],
+)
+def test_what_is_no_identity_is_said(
+    identity: str, issuer: str, after: str | None, before: str | None, said: str
+) -> None:
+    with pytest.raises(Unfit) as caught:
+        read_identity(identity, issuer, after, before)
+    assert said in str(caught.value)
+
+
+def known_by_identity() -> Policy:
+    def identity(name: str, **more: str) -> dict[str, object]:
+        return {"identities": [{"identity": f"{name}@acme.dev", "issuer": GITHUB, **more}]}
+
+    people = {
+        "eve": identity("eve"),
+        "old": identity("old", **{"valid-before": "20260101"}),
+        "new": identity("new", **{"valid-after": "20270101"}),
+        "alice": {"keys": [ALICE]},
+    }
+    root = {"trusted-root": "trust/root.json", "sha256": "0" * 64}
+    return read_policy(policy_file(people=people, sigstore=root))
+
+
+@pytest.mark.parametrize(
+    ("identity", "issuer", "found", "why"),
+    [
+        ("eve@acme.dev", GITHUB, {"eve"}, ""),
+        ("Eve@acme.dev", GITHUB, set(), f"signed by Eve@acme.dev ({GITHUB}), who is nobody in gitstage.yaml"),
+        ("eve@acme.dev", f"{GITHUB}/", set(), f"signed by eve@acme.dev ({GITHUB}/), who is nobody in gitstage.yaml"),
+        ("eve@acme.dev", GITHUB.upper(), set(), f"signed by eve@acme.dev ({GITHUB.upper()}), who is nobody"),
+        ("eve@acme.dev\n", GITHUB, set(), f"signed by eve@acme.dev%0A ({GITHUB}), who is nobody in gitstage.yaml"),
+        ("old@acme.dev", GITHUB, set(), "the identity of old is no longer valid"),
+        ("new@acme.dev", GITHUB, set(), "the identity of new is not yet valid"),
+    ],
+)
+def test_somebody_is_known_by_an_identity_to_the_letter(identity: str, issuer: str, found: set[str], why: str) -> None:
+    keys = [identity_key(issuer, identity)]
+    assert signers(known_by_identity(), keys, MONDAY) == found
+    assert found or why_nobody(known_by_identity(), keys, MONDAY).startswith(why)

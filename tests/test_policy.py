@@ -5,7 +5,7 @@ import json
 import time
 from contextlib import suppress
 from dataclasses import FrozenInstanceError
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from gitstage.canonical import MAX_PROBLEMS, DocumentError, Problem, parse
 from gitstage.evidence import SHORT_NAMES
+from gitstage.people import PublicKey
 from gitstage.policy import (
     Alone,
     ApprovalRule,
@@ -27,6 +28,7 @@ from gitstage.policy import (
     Person,
     Policy,
     Requirement,
+    Sigstore,
     Stage,
     Tolerance,
     WindowRule,
@@ -840,3 +842,70 @@ def test_the_manual_has_every_key() -> None:
     schema = policy_schema()
     keys = {key for part in (schema, *schema["$defs"].values()) for key in part["properties"]}
     assert {key for key in keys if f"| `{key}` |" not in MANUAL} == set()
+
+
+# Sigstore
+
+TRUST = f"sigstore: {{trusted-root: trust/root.json, sha256: {'a' * 64}}}\n"
+GITHUB = "https://token.actions.githubusercontent.com"
+EVE = f"{{identity: eve@acme.dev, issuer: {GITHUB}}}"
+
+
+def known(*people: str, trust: str = TRUST) -> str:
+    """A policy with the identities of some people, each `name: [IDENTITY…]`."""
+    return LEAST + trust + "people:\n" + "".join(f"  {one}\n" for one in people)
+
+
+def test_an_identity_belongs_to_somebody() -> None:
+    found = policy(known(f"eve: {{identities: [{EVE}], keys: [{ALICE}]}}"))
+    assert found.sigstore == Sigstore(trusted_root="trust/root.json", sha256="a" * 64)
+    assert found.keys == {
+        ALICE: ("eve", PublicKey(key=ALICE)),
+        f"sigstore:{GITHUB}#eve@acme.dev": ("eve", PublicKey(key=f"sigstore:{GITHUB}#eve@acme.dev")),
+    }
+
+
+@pytest.mark.parametrize("moment", ["20261231", '"20261231"', '"20261231Z"', '"202612310000"', "20261231000000"])
+def test_an_identity_has_its_time_as_a_key_has(moment: str) -> None:
+    written = EVE.replace("}", f", valid-before: {moment}}}")
+    ((_, key),) = policy(known(f"eve: {{identities: [{written}]}}")).keys.values()
+    assert key.valid_before == datetime(2026, 12, 31, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (known(f"eve: {{identities: [{EVE}]}}", trust=""), "people.eve.identities[0]: cannot be verified"),
+        (known(f"eve: {{identities: [{EVE}, {EVE}]}}"), "people.eve.identities[1]: 'eve' has it already"),
+        (
+            known(f"eve: {{identities: [{EVE}]}}", f"bob: {{identities: [{EVE}]}}"),
+            "people.bob.identities[0]: 'eve' has it already: people are counted, and this would count twice",
+        ),
+        (known("eve: {identities: [{identity: eve@acme.dev}]}"), "people.eve.identities[0]"),
+        (known(f"eve: {{identities: [{{issuer: {GITHUB}}}]}}"), "people.eve.identities[0]"),
+        (known(f"eve: {{identities: [{EVE.replace('}', ', regexp: x}')}]}}"), "regexp"),
+        (known(f"eve: {{identities: [{EVE.replace('eve@', 'e*@')}]}}"), "looks like a pattern"),
+        (known(f"eve: {{identities: [{EVE.replace('}', ', valid-after: true}')}]}}"), "must be a moment such as"),
+        (known(f"eve: {{identities: [{EVE.replace('}', ', valid-after: 2026}')}]}}"), "'2026' is no moment"),
+        (known("eve: {identities: [eve@acme.dev]}"), "people.eve.identities[0]"),
+        (known("eve: {identities: eve@acme.dev}"), "people.eve.identities"),
+        (LEAST + "sigstore: {trusted-root: trust/root.json}\n", "sigstore"),
+        (LEAST + f"sigstore: {{sha256: {'a' * 64}}}\n", "sigstore"),
+        (LEAST + TRUST.replace("a" * 64, "A" * 64), "must be a SHA-256 in 64 lower-case digits"),
+        (LEAST + TRUST.replace("a" * 64, "a" * 63), "must be a SHA-256 in 64 lower-case digits"),
+        *(
+            (LEAST + TRUST.replace("trust/root.json", f'"{path}"'), "is no path of a file, from the repository's root")
+            for path in ("", "/etc/root.json", "../root.json", "trust/*.json", "trust/", "a//b", "a/./b", "https://x")
+        ),
+    ],
+)
+def test_an_identity_or_a_root_that_is_not_right_is_refused(text: str, said: str) -> None:
+    messages = [problem.message for problem in problems_of(text)]
+    assert messages
+    assert any(said in message for message in messages), messages
+
+
+def test_identities_of_two_issuers_are_two() -> None:
+    other = EVE.replace(GITHUB, "https://accounts.google.com")
+    found = policy(known(f"eve: {{identities: [{EVE}]}}", f"bob: {{identities: [{other}]}}"))
+    assert [person for person, _ in found.keys.values()] == ["eve", "bob"]

@@ -24,7 +24,7 @@ from gitstage.ledger import LEDGER_FILE, Open, State, state_from
 from gitstage.operations.identities import known_identity
 from gitstage.operations.past import TagPast
 from gitstage.operations.plugins import plugins
-from gitstage.operations.signers import CommitSigners, signed_by
+from gitstage.operations.signers import CommitSigners, signed_by, vouched_for
 
 if TYPE_CHECKING:
     from gitstage.forges import Forge
@@ -278,6 +278,7 @@ class Registry:
             blocked=self.past.blocked,
             plugin=plugins(self.allowed_plugins),
             signed_by=signed_by,
+            vouched_for=vouched_for,
             forge=self.forge,
             commit_signers=CommitSigners(self.repo),
         )

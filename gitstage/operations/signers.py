@@ -13,6 +13,7 @@ from gitstage.git import NoSuchRevision, Repository
 if TYPE_CHECKING:
     from gitstage.rules.voices import Commits
     from gitstage.signatures import Verifier
+    from gitstage.signatures.bundles import Bundles
 
 IN_GIT = "git"
 """The namespace of the signatures that git makes (gitformat-signature(5), ssh-keygen(1))."""
@@ -24,6 +25,19 @@ def verifier() -> Verifier:
     from gitstage.signatures import Verifier
 
     return Verifier()
+
+
+@cache
+def bundles() -> Bundles:
+    """What remembers who signed which Sigstore bundle."""
+    from gitstage.signatures.bundles import Bundles
+
+    return Bundles()
+
+
+def vouched_for(data: bytes, root: bytes) -> frozenset[str]:
+    """Who signed a Sigstore bundle under a trusted root, as `sigstore:ISSUER#IDENTITY`. Raises CannotVerify."""
+    return bundles().vouched_for(data, root)
 
 
 def signed_by(data: bytes) -> frozenset[str]:

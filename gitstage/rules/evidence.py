@@ -58,9 +58,17 @@ def _answer(case: SlotCase, rule: EvidenceRule) -> Answer:
         said = statement.result or "nothing"
         return Answer(message=f"{rule.name} says {said}", value=said, threshold="PASSED", path=path)
     says, value = ("says PASSED", "PASSED") if statement.result else ("is there", "there")
+    by = "" if rule.signed_by is None else _signed_as(case, path)
     return _too_old(case, rule, path, statement, hint) or Answer(
-        verdict=Verdict.PASSED, message=f"{rule.name} {says}", value=value, threshold=value, path=path
+        verdict=Verdict.PASSED, message=f"{rule.name} {says}{by}", value=value, threshold=value, path=path
     )
+
+
+def _signed_as(case: SlotCase, path: str) -> str:
+    """Whom a Sigstore bundle was signed by: the person is in the policy, and the identity is what was verified."""
+    entry = case.passed.entry(path)
+    identity = None if entry is None else case.voices.identity_of(case.passed.read(entry.oid))
+    return "" if identity is None else f", signed by {identity}"
 
 
 def signed_by(case: SlotCase, name: str, reasons: list[str]) -> Callable[[str, bytes], bool]:

@@ -50,7 +50,7 @@ from gitstage.policy import Policy, read_policy
 from gitstage.rules.cases import Plugin, PolicyCase, RecordsCase, SlotCase, is_model, no_plugin, version_of_blob
 from gitstage.rules.judge import judge_policy, judge_records, judge_slot
 from gitstage.rules.tombstones import put_up
-from gitstage.rules.voices import Commits, Voices, is_statement_of_people, nobody, unknown
+from gitstage.rules.voices import Commits, Voices, is_statement_of_people, no_witness, nobody, unknown
 from gitstage.values import dataclass, field, replace
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ class World:
     `now` is the moment (UTC) of whoever judges. `blocked` says why the tags of a model cannot be made, if they cannot;
     `may_adopt` is False where a promotion is planned, which is not meant to be taken for an adoption. `plugin` gives a
     rule in Python by its name, or raises CannotEvaluate. `signed_by` gives the public keys with a good signature on a file
-    of evidence (raises CannotVerify where that cannot be told), `commit_signers` the commits from one (None: its first
+    of evidence (raises CannotVerify where that cannot be told), `vouched_for` the identities that signed a Sigstore bundle
+    under a trusted root (raises the same), `commit_signers` the commits from one (None: its first
     parent) to another with those on each of them, and `forge` what a forge or a server says of who made and approved
     changes. They are asked only where a rule needs them. `watch` is told of each slot's case and what the judge said.
     """
@@ -104,6 +105,7 @@ class World:
     may_adopt: bool = True
     plugin: Callable[[str], Plugin] = no_plugin
     signed_by: Callable[[bytes], frozenset[str]] = nobody
+    vouched_for: Callable[[bytes, bytes], frozenset[str]] = no_witness
     forge: Forge | None = None
     commit_signers: Callable[[str | None, str], Commits] = unknown
     watch: Callable[[SlotCase, Judgement], None] | None = None
@@ -338,10 +340,12 @@ class _Stride:
             changed=self._changed_paths,
             is_new=self.step.is_new,
             signed_by=self.world.signed_by,
+            vouched_for=self.world.vouched_for,
             forge=self.world.forge,
             commit_signers=self.world.commit_signers,
             tree_at=self.world.trees,
             policy_since=self.state.policy_since,
+            policy_at=self.state.policy,
             authors_known=was.authors if was is not None and untouched else None,
             stood=was.stood if was is not None else NOBODY_STOOD,
         )

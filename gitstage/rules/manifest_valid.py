@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Entry, Snapshot
+from gitstage.errors import CannotVerify
 from gitstage.layout import ARTIFACTS, CONFIGURATION, Place, version_path
 from gitstage.manifest import Artifact, read_hold, read_lfs_pointer, read_version
 from gitstage.policy import Policy
@@ -24,6 +25,7 @@ def policy(case: PolicyCase) -> Answers:
         yield from _problems(CONFIGURATION, case.problem)
     if case.new is not None and (case.old is None or case.old.digest != case.new.digest):
         yield from _expressions(case.new)
+        yield from _trusted_root(case, case.new)
     for change, place in case.changes:
         if place.kind == "evidence" and change.after is not None and change.after.mode == FILE:
             yield from _policy_evidence(case, change.path, change.after, place)
@@ -47,6 +49,19 @@ def _expressions(policy: Policy) -> Answers:
                     line=policy.line_of("gates", name, "rules", number, "expr"),
                     hint=error.hint,
                 )
+
+
+def _trusted_root(case: PolicyCase, policy: Policy) -> Answers:
+    """The root that a policy names takes effect with it: it lies there, as the policy says, in the same tree."""
+    if policy.sigstore is None or case.voices.tree_at is None:
+        return
+    from gitstage.trust import trusted_root
+
+    try:
+        trusted_root(policy.sigstore, case.voices.tree_at(case.voices.commit))
+    except CannotVerify as error:
+        line = policy.line_of("sigstore", "trusted-root")
+        yield Answer(message=error.message, path=CONFIGURATION, line=line, hint=error.hint)
 
 
 def _policy_evidence(case: PolicyCase, path: str, entry: Entry, place: Place) -> Answers:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Snapshot, below, joined
-from gitstage.errors import GitstageError
+from gitstage.errors import CannotVerify, GitstageError
 from gitstage.layout import EVIDENCE, KINDS, NUMBER, POLICY_EVIDENCE, Layout
 from gitstage.ledger import Stood
 from gitstage.people import signers, why_nobody
@@ -45,6 +45,11 @@ def nobody(data: bytes) -> frozenset[str]:  # noqa: ARG001 - whatever it is
     return frozenset()
 
 
+def no_witness(data: bytes, root: bytes) -> frozenset[str]:  # noqa: ARG001
+    """No Sigstore bundle is known to be good."""
+    return frozenset()
+
+
 def unknown(base: str | None, commit: str) -> Commits:  # noqa: ARG001
     """Nothing is known of any commit."""
     return None
@@ -57,7 +62,8 @@ class Voices:
     `landed` is the commit that brought it, `commit` the one that is judged and `base` the one judged before; `changed`
     are the paths of the registry that change between the two. `is_new` says that the commit is judged for the first time.
     `authors_known` and `stood` were remembered when it landed. `tree_at` gives the tree of a reviewed commit, and `policy_since` is the moment (UTC) from which on
-    the policy is in effect: a review counts only as long as that is the policy under which it was given.
+    the policy is in effect: a review counts only as long as that is the policy under which it was given. `policy_at` is
+    the commit at which it took effect, where its trusted root lies.
     """
 
     policy: Policy | None = None
@@ -69,10 +75,12 @@ class Voices:
     changed: frozenset[str] = frozenset()
     is_new: bool = True
     signed_by: Callable[[bytes], frozenset[str]] = nobody
+    vouched_for: Callable[[bytes, bytes], frozenset[str]] = no_witness
     forge: Forge | None = None
     commit_signers: Callable[[str | None, str], Commits] = unknown
     tree_at: Callable[[str], Snapshot] | None = None
     policy_since: datetime | None = None
+    policy_at: str | None = None
     authors_known: frozenset[str] | None = None
     stood: Mapping[str, Stood] = field(default_factory=dict)
     heard: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -232,9 +240,31 @@ class Voices:
         """The people who signed a file of evidence, and why there is none. Raises CannotVerify."""
         if self.policy is None or self.now is None:
             return frozenset(), "not signed"
-        keys = self.signed_by(data)
-        found = signers(self.policy, keys, self.now)
-        return found, None if found else why_nobody(self.policy, keys, self.now)
+        from gitstage.envelopes import holds_bundle
+
+        keys, why = self._vouched_for(self.policy, data) if holds_bundle(data) else (self.signed_by(data), None)
+        people = signers(self.policy, keys, self.now)
+        return people, None if people else why or why_nobody(self.policy, keys, self.now)
+
+    def identity_of(self, data: bytes) -> str | None:
+        """`IDENTITY (ISSUER)` of who signed a Sigstore bundle; None where nobody did, or it is none. Raises CannotVerify."""
+        from gitstage.envelopes import holds_bundle, known_as
+
+        if self.policy is None or not holds_bundle(data):
+            return None
+        keys, _ = self._vouched_for(self.policy, data)
+        return next(map(known_as, keys), None)
+
+    def _vouched_for(self, policy: Policy, data: bytes) -> tuple[frozenset[str], str | None]:
+        """Who signed a Sigstore bundle, and why nobody did. Nothing is verified for a policy that names no root."""
+        if policy.sigstore is None:
+            return frozenset(), "a Sigstore bundle, and gitstage.yaml has no sigstore"
+        from gitstage.trust import trusted_root
+
+        if self.tree_at is None or self.policy_at is None:
+            raise CannotVerify("it is not known where the trusted root lies")
+        found = self.vouched_for(data, trusted_root(policy.sigstore, self.tree_at(self.policy_at)))
+        return found, None if found else f"a Sigstore bundle that is not good, going by {policy.sigstore.trusted_root}"
 
 
 SILENT = Voices()
