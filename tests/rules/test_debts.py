@@ -90,6 +90,20 @@ def test_one_signature_may_settle_the_one_and_not_the_other() -> None:
     assert [owed.debt.kind for owed in it.state.owed] == ["waiver"]
 
 
+def test_who_may_break_the_glass_settles_no_rollback() -> None:
+    it = Story(peopled(None, {"waivers": {"by": ["compliance"], "settle": "72h"}, "rollback": GLASS["rollback"]}))
+    for version in ("1.0.0", "1.1.0"):
+        it.register("m", version).stage("m", version).land()
+        it.promote("m", version).land()
+    back = it.about("m", "1.0.0")
+    it.rollback("m").land("dave")
+    assert [(owed.debt.kind, owed.debt.by) for owed in it.state.owed] == [("rollback", ("dave",))]
+    it.say("settle", "carol", about=back).land()
+    assert names(it) == ["m/production/3"]
+    it.say("settle", "alice", about=back).land()
+    assert names(it) == []
+
+
 def test_while_records_are_open_only_what_passed_settles() -> None:
     it, about = owing()
     it.say("settle", "bob", about=about).write("models/m/notes.txt", "x").land()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -132,8 +133,8 @@ def test_a_statement_that_says_nothing_we_know_refuses() -> None:
 def test_every_rule_of_a_gate_answers() -> None:
     rules = [{"type": "test-result", "name": name} for name in ("shadow-traffic", "load-test")]
     asked = read_policy(gated(evidence=rules)).gates["standard"]
-    verdicts = [answer.verdict for answer in said({"1.json": statement(TWO)}, asked)]
-    assert verdicts == [Verdict.PASSED, Verdict.PENDING]
+    answers = [(answer.about, answer.verdict) for answer in said({"1.json": statement(TWO)}, asked)]
+    assert answers == [("shadow-traffic", Verdict.PASSED), ("load-test", Verdict.PENDING)]
 
 
 def test_only_the_records_that_passed_are_read() -> None:
@@ -182,9 +183,9 @@ def test_one_that_cannot_be_read_any_more_is_not_there() -> None:
 # Who signed it
 
 
-def signed(files: dict[str, Content], by: str = "compliance", **more: str) -> list[Answer]:
-    rule = {"type": "test-result", "name": "shadow-traffic", "signed-by": by, **more}
-    policy = peopled({"evidence": [rule]})
+def signed(files: dict[str, Content], by: str = "compliance", **top: Any) -> list[Answer]:
+    rule = {"type": "test-result", "name": "shadow-traffic", "signed-by": by}
+    policy = peopled({"evidence": [rule]}, **top)
     voices = Voices(policy=read_policy(policy), now=MONDAY, signed_by=believing)
     edits: dict[str, Content | None] = {f"{FOLDER}{name}": content for name, content in files.items()}
     case = slot_case(edits=edits, policy=policy, voices=voices)
@@ -250,8 +251,16 @@ def test_owners_are_those_of_the_model() -> None:
         threshold="test-result shadow-traffic",
         hint=f"{HINT} --sign KEY",
     )
+    others = {"**": {"owners": ["risk"]}, "m": {"owners": ["compliance"]}}
+    (answer,) = signed({"1.json": signed_by(statement(TWO), "carol")}, by="owners", models=others)
+    assert answer.verdict is Verdict.PASSED
 
 
 def test_of_many_that_do_not_count_some_are_named() -> None:
     (answer,) = signed({f"{number}.json": statement(TWO, x=number) for number in range(1, 6)})
-    assert answer.message.count("not signed") == 3
+    assert answer.message == (
+        "no test-result called shadow-traffic signed by compliance; "
+        "1.json: not signed; 2.json: not signed; 3.json: not signed"
+    )
+    (answer,) = signed({"1.json": signed_by(statement(TWO), "dave", "alice")})
+    assert answer.message == "no test-result called shadow-traffic signed by compliance; 1.json: signed by alice, dave"

@@ -1,23 +1,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from gitstage.changes import Nothing
-from gitstage.findings import Finding, Judgement, Verdict
+from gitstage.findings import Debt, Finding, Judgement, Verdict
 from gitstage.layout import POLICY, Records, Slot
 from gitstage.ledger import Open
+from gitstage.policy import read_policy
 from gitstage.rules import ALL, JUDGED_ELSEWHERE
 from gitstage.rules.judge import judge_policy, judge_records, judge_slot, slot_of
+from gitstage.rules.voices import CommitBy, Voices
 from tests.registries import (
     MONDAY,
     Content,
     effect,
     gated,
     manifest,
+    peopled,
     policy_case,
     policy_file,
+    public_key,
     records_case,
     slot_case,
 )
@@ -180,3 +186,69 @@ def test_what_registers_versions_and_does_nothing_else_is_called_so() -> None:
     assert (judgement.action, judgement.after) == ("register", None)
     judgement = judge_records(records_case(FILES, {**new, "archived/m/1.0.0.yaml": "x"}))
     assert (judgement.action, judgement.after) == ("records", None)
+
+
+# What could be a promotion and is a rollback
+
+
+WEEKEND = {"windows": [{"deny": "Fri 16:00 - Mon 08:00", "timezone": "UTC"}]}
+SUNDAY = MONDAY - timedelta(days=1)
+ONCALL: dict[str, Any] = {"rollback": {"by": ["oncall"], "settle": "72h"}}
+
+
+def back(*by: str, production: dict[str, Any] = ONCALL, **more: Any) -> Judgement:
+    """What is said when 1.1.0 is back, in a commit that these people signed: it sits in staging still."""
+    policy = peopled(WEEKEND, production)
+    signed = CommitBy(frozenset(map(public_key, by)), frozenset({"production/m.yaml"}))
+    slot = Slot("m", "production")
+    fields: dict[str, Any] = {
+        "policy": policy,
+        "action": "rollback",
+        "past": [effect(slot, 2, "1.1.0"), effect(slot, 3, "1.0.0")],
+        "now": MONDAY,
+        **more,
+    }
+    voices = Voices(
+        policy=read_policy(policy), now=fields["now"], commit="c", landed="c", commit_signers=lambda *_: (signed,)
+    )
+    return judge_slot(slot_case({}, {"archived/m/1.0.0.yaml": manifest("m", "1.0.0")}, voices=voices, **fields))
+
+
+def told(found: Judgement) -> tuple[str, str | None, Verdict, list[tuple[str, Verdict]]]:
+    return found.action, found.source, found.verdict, [(said.rule, said.verdict) for said in found.findings]
+
+
+def test_a_change_that_could_be_both_passes_if_it_passes_as_either() -> None:
+    assert told(back("dave")) == ("rollback", None, Verdict.PASSED, [("approvals", Verdict.PASSED)])
+    assert told(back()) == ("promote", "staging", Verdict.PASSED, [("windows", Verdict.PASSED)])
+    assert told(back("dave", now=SUNDAY)) == ("rollback", None, Verdict.PASSED, [("approvals", Verdict.PASSED)])
+
+
+def test_a_change_that_passes_as_neither_is_the_one_that_is_nearer_and_else_a_rollback() -> None:
+    assert told(back(now=SUNDAY)) == ("rollback", None, Verdict.PENDING, [("approvals", Verdict.PENDING)])
+    assert told(back(now=SUNDAY, sources=[])) == ("rollback", None, Verdict.PENDING, [("approvals", Verdict.PENDING)])
+    never = back(with_policy=True)
+    assert (never.action, never.verdict) == ("rollback", Verdict.REFUSED)
+    assert [found.rule for found in never.findings] == ["policy-alone", "approvals"]
+
+
+def test_whoever_rolls_back_alone_owes_a_second_one() -> None:
+    assert back("dave").debts == (Debt(kind="rollback", by=("dave",), due=MONDAY + timedelta(hours=72)),)
+    two: dict[str, Any] = {"rollback": {"by": ["risk", "oncall"], "settle": "72h"}}
+    assert back("dave", "alice", production=two).debts == ()
+    assert back("dave", production={"rollback": {"by": ["oncall"]}}).debts == ()
+    assert back().debts == (), "a promotion is no rollback"
+    assert back(now=SUNDAY).debts == (), "nobody has rolled back yet"
+
+
+def test_a_promotion_that_one_person_approved_leaves_no_debt() -> None:
+    policy = peopled({"approvals": [{"count": 1, "from": "risk"}], "signed-commits": True}, ONCALL)
+    signed = CommitBy(frozenset({public_key("carol")}), frozenset({"production/m.yaml"}))
+    voices = Voices(policy=read_policy(policy), now=MONDAY, commit="c", landed="c", commit_signers=lambda *_: (signed,))
+    archived: dict[str, Content | None] = {"archived/m/1.0.0.yaml": manifest("m", "1.0.0")}
+    judgement = judge_slot(slot_case({}, archived, policy=policy, voices=voices))
+    assert [(found.rule, found.people) for found in judgement.findings] == [
+        ("approvals", ()),
+        ("signed-commits", ("carol",)),
+    ]
+    assert judgement.debts == ()

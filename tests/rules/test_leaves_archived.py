@@ -57,3 +57,13 @@ def test_what_has_left_a_slot_stays_archived() -> None:
 def test_a_slot_that_is_removed_or_matches_nothing_is_left_to_the_rules_that_say_so() -> None:
     assert list(leaves_archived.slot(slot_case(incoming=None, action="archive", entry=None))) == []
     assert list(leaves_archived.slot(slot_case(matched=False, after=None, after_blob=None))) == []
+
+
+def test_who_reverts_a_promotion_is_told_of_the_rollback() -> None:
+    assert list(leaves_archived.slot(slot_case(action="rollback"))) == [
+        Answer(
+            message="1.0.0 leaves production and is not in archived/",
+            path="archived/m/1.0.0.yaml",
+            hint="gitstage withdraw m@production, then gitstage rollback m@production --to 1.1.0 --reason …",
+        )
+    ]

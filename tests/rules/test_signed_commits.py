@@ -74,7 +74,31 @@ def test_a_commit_that_is_not_made_yet_is_pending() -> None:
     so_far = fold(it.state, it.steps(), it.world())
     planned = continued(so_far, [Step("0" * 40, it.tree)], it.world())
     (found,) = planned.state.open["production/m"].findings
-    assert (found.verdict, found.message) == (Verdict.PENDING, "the commit is not signed yet")
+    assert found == Finding(
+        rule="signed-commits",
+        gate="standard",
+        verdict=Verdict.PENDING,
+        message="the commit is not signed yet",
+        path="production/m.yaml",
+        hint="git config gpg.format ssh; git config user.signingkey KEY.pub; git config commit.gpgsign true",
+    )
+
+
+def test_all_who_signed_are_named() -> None:
+    it = story()
+    it.land("dave", "alice")
+    assert (said(it).message, said(it).people) == ("signed by alice, dave", ("alice", "dave"))
+
+
+def test_of_two_commits_the_one_that_is_not_signed_is_counted() -> None:
+    it = story()
+    it.register("m", "1.1.0").fill("m", "1.1.0").commit("alice")
+    it.copy("models/m/1.0.0.yaml", "production/m.yaml").commit()
+    step = Step(it.line[-1], it.trees[it.line[-1]])
+    (found,) = fold(it.state, [step], it.world()).state.open["production/m"].findings
+    assert found.message == (
+        "1 of 2 commits that changed it is signed by nobody in gitstage.yaml; others are signed by alice"
+    )
 
 
 def test_a_gate_that_does_not_ask_is_told_nothing() -> None:

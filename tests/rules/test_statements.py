@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import pytest
 
-from gitstage.evidence import TEST_RESULT, read_statement
+from gitstage.evidence import TEST_RESULT, Statement, read_statement
 from gitstage.manifest import Artifact
 from gitstage.rules.statements import deciding_statement
 from tests.registries import MONDAY, Content, enveloped, manifest, provenance, statement, tree
@@ -31,6 +32,8 @@ def decided(files: dict[str, Content], kind: str | None = "test-result") -> str 
         ({"1.json": statement(ONE), "2.json": statement(ONE, made=MONDAY - timedelta(seconds=1))}, "1.json"),
         ({"1.json": statement(manifest("m", "1.0.0", auc=1.0))}, None),
         ({"1.json": statement(ONE), "notes.txt": "x", "²": "x", "01.json": "x", "2": "x"}, "1.json"),
+        ({"0.json": "x", "2.json": statement(ONE)}, "2.json"),
+        ({"1.json": provenance("0" * 64), "2.json": statement(ONE)}, "2.json"),
     ],
 )
 def test_the_highest_number_that_counts_decides(files: dict[str, Content], path: str | None) -> None:
@@ -69,7 +72,14 @@ def test_a_statement_that_cannot_be_read_any_more_is_no_success(kind: str | None
     }
     found = deciding_statement(tree(files), "m", "1.0.0", "shadow-traffic", now=MONDAY, kind=kind)
     assert found is not None
-    assert (found[0], found[1].result, found[1].metrics) == (f"{FOLDER}/2.json", None, {})
+    assert found == (
+        f"{FOLDER}/2.json",
+        Statement(
+            subjects=frozenset({hashlib.sha256(ONE).hexdigest()}),
+            predicate_type="" if kind is None else TEST_RESULT,
+            readable=False,
+        ),
+    )
     assert not found[1].is_success
 
 
@@ -104,3 +114,16 @@ def test_a_statement_in_an_envelope_decides_as_a_plain_one_does() -> None:
 def test_of_a_manifest_that_cannot_be_read_no_artifact_is_known() -> None:
     files: dict[str, Content] = {"models/m/1.0.0.yaml": "{", f"{FOLDER}/1.json": provenance("a" * 64)}
     assert deciding_statement(tree(files), "m", "1.0.0", "shadow-traffic", now=MONDAY) is None
+
+
+def test_whose_statements_count_is_asked_of_each_file_by_its_name_and_bytes() -> None:
+    files: dict[str, Content] = {"1.json": statement(ONE), "2.json": statement(ONE, x=1), "3.json": statement(ONE, x=2)}
+    registry = tree({"models/m/1.0.0.yaml": ONE, **{f"{FOLDER}/{name}": data for name, data in files.items()}})
+    asked: dict[str, bytes] = {}
+
+    def counts(file: str, data: bytes) -> bool:
+        asked[file] = data
+        return file != "3.json"
+
+    found = deciding_statement(registry, "m", "1.0.0", "shadow-traffic", now=MONDAY, counts=counts)
+    assert (asked, found and found[0]) == (files, f"{FOLDER}/2.json")
