@@ -107,6 +107,8 @@ _NOT_TEXT = re.compile(
 
 No alternative here or below can match a text in two ways: a long one is decided in one pass.
 """
+_NOT_TEXT_BEGINS = "~tTfFnNyYoO<=+-.0123456789"
+"""The characters with which that can begin, if it is not empty."""
 
 _PLAIN = re.compile(
     r"""
@@ -116,10 +118,10 @@ _PLAIN = re.compile(
       | 0 [xXoObB][0-9a-fA-F_]+ \Z
       | [0-9]{4}-[0-9]{1,2}-[0-9]{1,2} (?: [Tt ] | \Z))
     [^\x00-.:-@\[-^`{-\x7f]            # a letter, digit, '_' or '/', or beyond ASCII
-    (?: [^\x00-\x20":\[-\]`{}\x7f]
+    (?: [^\x00-\x20":\[-\]`{}\x7f]++
       | : (?! [ ] | \Z)
       | [ ] (?! [ #] | \Z)
-    )* \Z
+    )*+ \Z
     """,
     re.VERBOSE | re.ASCII,
 )
@@ -449,10 +451,10 @@ def _quick_scalar(text: str) -> Scalar:
     if text.startswith('"'):
         said = json.loads(text)
         return said if isinstance(said, str) else text
-    found = _NOT_TEXT.fullmatch(text)
-    kind = None if found is None else found.lastgroup
-    if kind is None:
+    found = _NOT_TEXT.fullmatch(text) if text[:1] in _NOT_TEXT_BEGINS else None
+    if found is None:
         return text
+    kind = found.lastgroup
     if kind == "bool":
         return text[0] == "t"
     return int(text) if kind == "int" else float(text)

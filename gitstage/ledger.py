@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -62,7 +63,6 @@ class Effect:
     policy: str = ""
     findings: tuple[Finding, ...] = ()
     debts: tuple[Debt, ...] = ()
-    tag: str | None = field(default=None, compare=False)
 
     @property
     def approvers(self) -> tuple[str, ...]:
@@ -310,22 +310,36 @@ def finding_document(finding: Finding) -> dict[str, object]:
 
 
 def finding_from(document: Mapping[str, Any]) -> Finding:
-    """The finding that `finding_document` wrote."""
-    opens = document.get("opens")
-    return Finding(
-        rule=str(document["rule"]),
-        verdict=Verdict(document["verdict"]),
-        message=str(document["message"]),
-        gate=document.get("gate"),
-        value=document.get("value"),
-        threshold=document.get("threshold"),
-        path=document.get("path"),
-        line=document.get("line"),
-        opens=moment_of(opens) if opens else None,
-        hint=document.get("hint"),
-        advisory=bool(document.get("advisory")),
-        people=_texts(document.get("people", [])),
-    )
+    """The finding that `finding_document` wrote. Raises KeyError, TypeError or ValueError where it wrote no such thing."""
+    said = {name: value for name, value in document.items() if type(value) is str and name in _FINDING_TEXTS}
+    if len(said) < len(document):  # nearly all say nothing else
+        said |= _more_of_finding(document)
+    return Finding(**{**_FINDING, **said, "verdict": _VERDICTS.get(said["verdict"]) or Verdict(said["verdict"])})
+
+
+_FINDING: Mapping[str, Any] = {
+    **{one.name: None for one in fields(Finding) if one.name not in ("rule", "message", "verdict")},
+    "advisory": False,
+    "people": (),
+}
+_FINDING_TEXTS = frozenset({"rule", "verdict", "message", "gate", "value", "threshold", "path", "hint"})
+_VERDICTS = {str(verdict): verdict for verdict in Verdict}
+
+
+def _more_of_finding(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a finding says beside texts."""
+    for name in _FINDING_TEXTS & document.keys():
+        if not isinstance(document[name], str):
+            raise TypeError(f"{name}: a text was expected")
+    opens, line = document.get("opens"), document.get("line")
+    if not isinstance(line, int | None):
+        raise TypeError("line: a number was expected")
+    return {
+        "line": line,
+        "opens": moment_of(opens) if opens else None,
+        "advisory": bool(document.get("advisory")),
+        "people": _texts(document.get("people", [])),
+    }
 
 
 def _texts(value: object) -> tuple[str, ...]:

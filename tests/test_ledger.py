@@ -255,6 +255,11 @@ BAD_FINDING = {"rule": "soak", "verdict": "excellent", "message": "x"}
         changed(findings=[{"rule": "soak"}]),
         changed(findings=[{"rule": "soak", "verdict": "passed", "message": "x", "people": "carol"}]),
         changed(findings=[{"rule": "soak", "verdict": "passed", "message": "x", "people": ["carol", 7]}]),
+        changed(findings=[{"rule": "soak", "verdict": "passed", "message": "x", "gate": ["high"]}]),
+        changed(findings=[{"rule": "soak", "verdict": "passed", "message": "x", "path": {"a": 1}}]),
+        changed(findings=[{"rule": "soak", "verdict": "passed", "message": 7}]),
+        changed(findings=[{"rule": "soak", "verdict": ["passed"], "message": "x"}]),
+        changed(findings=[{"rule": "soak", "verdict": "passed", "message": "x", "line": "7"}]),
     ],
 )
 @pytest.mark.usefixtures("no_garbage_is_collected")

@@ -24,7 +24,8 @@ START = len(HEADER) + RAW
 FEW = 32
 """So many commits are looked at one by one, until git is asked what came since."""
 MANY = 1_000
-"""So many commits may have come since the file was written, until it is written again."""
+"""So many commits may have come since the file was written, until it is written again; of more that are asked about,
+each is looked up in all of them."""
 
 
 class Kept(NamedTuple):
@@ -66,7 +67,8 @@ def missing(
             kept = _written(file, tip, {bytes.fromhex(oid) for oid in _listed(processes, "--end-of-options", tip)})
         elif len(since) > MANY:
             kept = _written(file, tip, since.union(kept.each()))
-    return {oid for raw, oid in wanted.items() if raw not in kept and raw not in (since or ())}
+    known = frozenset(kept.each()) if len(wanted) > MANY else kept
+    return {oid for raw, oid in wanted.items() if raw not in known and raw not in (since or ())}
 
 
 def _line(old: str, tip: str, parents: Callable[[str], Sequence[str]]) -> set[bytes] | None:

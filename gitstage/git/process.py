@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from subprocess import PIPE
+from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitstage.git.environment import Purpose, fixed, passes
@@ -95,6 +96,22 @@ class Processes:
 
             message, hint = explained(answer.err, f"git {arguments[0]} ended with status {answer.status}")
             raise GitError(message, hint=hint)
+        return answer
+
+    def ahead(self, *arguments: str, stdin: bytes) -> Callable[[], bytes]:
+        """Start git, which is given `stdin` and read while other things are done: what it said, once it has ended.
+
+        However it ended: whoever asks sees whether the answer is whole.
+        """
+        process = self.keep(*arguments)
+        said: list[bytes] = []
+        thread = Thread(target=lambda: said.append(process.communicate(stdin)[0]), daemon=True)
+        thread.start()
+
+        def answer() -> bytes:
+            thread.join()
+            return b"".join(said)
+
         return answer
 
     def keep(self, *arguments: str) -> git.Git.AutoInterrupt:

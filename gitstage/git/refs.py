@@ -80,11 +80,19 @@ def listed(processes: Processes, prefixes: Sequence[str]) -> dict[str, tuple[str
     """Ids and kinds of the objects that refs point at, by full name; a prefix is a full name or ends with `/`."""
     answer = processes.run("for-each-ref", "--format=%(refname) %(objectname) %(objecttype)", *_patterns(prefixes))
     rows = (line.rsplit(b" ", 2) for line in answer.out.splitlines())
-    wanted, folders = set(prefixes), tuple(prefix for prefix in prefixes if prefix.endswith("/"))
+    wanted = frozenset(prefixes)
     named = ((decoded(name), oid.decode(), kind.decode()) for name, oid, kind in rows)
-    return {
-        name: (oid, kind) for name, oid, kind in named if not prefixes or name in wanted or name.startswith(folders)
-    }
+    return {name: (oid, kind) for name, oid, kind in named if not wanted or _is_wanted(name, wanted)}
+
+
+def _is_wanted(name: str, prefixes: frozenset[str]) -> bool:
+    """Whether a full name is among prefixes, or below one; they may be thousands."""
+    at = name.rfind("/")
+    while at >= 0:
+        if name[: at + 1] in prefixes:
+            return True
+        at = name.rfind("/", 0, at)
+    return name in prefixes
 
 
 def _patterns(prefixes: Sequence[str]) -> Sequence[str]:

@@ -37,7 +37,7 @@ from gitstage.git.objects import (
 )
 from gitstage.git.process import NO_HOOKS, Processes
 from gitstage.git.refs import RefUpdate
-from gitstage.git.store import ObjectStore, Promised, Reader, fits_ahead
+from gitstage.git.store import ObjectStore, Promised, Reader, blobs_in, fits_ahead
 from gitstage.git.trees import Listings, Tree, edited, listed_rows
 from gitstage.values import dataclass
 
@@ -266,6 +266,11 @@ class Repository:
             del self._trees[next(iter(self._trees))]
         return found
 
+    def load(self, trees: Iterable[str], blobs: Iterable[str]) -> None:
+        """Read trees and small blobs by their ids together, so that asking for one of them waits for nothing."""
+        self._listings.load(trees)
+        self._store.load(blobs)
+
     def empty_tree(self) -> Tree:
         """The tree that holds nothing, and can read every object of the repository all the same."""
         return Tree(index.EMPTY_TREE, self._store, self._listings)
@@ -294,8 +299,12 @@ class Repository:
         """As `blobs_at`, by a process of its own that finds them while other things are done; called once."""
         names = [f"{commit}:{path}" for commit, path in places]
         pending = any(self._store.is_pending(commit) for commit, _ in places)
-        if not places or pending or not fits_ahead(names) or self._promised() is not None:
+        if not places or pending or self._promised() is not None or any("\n" in name for name in names):
             return lambda: self.blobs_at(places)
+        if not fits_ahead(names):
+            asked = "".join(f"{name}\n" for name in names)
+            answer = self.processes.ahead("cat-file", "--batch-check", stdin=encoded(asked))
+            return lambda: blobs_in(answer(), len(places)) or self.blobs_at(places)
         reader = Reader(self.processes)
         answers = reader.ahead(names)
 

@@ -21,6 +21,9 @@ AHEAD = 8192
 NO_NAME = "0" * 40
 KINDS = {kind.encode(): kind for kind in PACK_TYPES}
 SOME = 4096
+# What is read ahead has at most so many bytes, and is at most so many objects: manifests have a few hundred bytes.
+SMALL = 16_384
+MOST = 4_096
 # As many objects as git itself unpacks when they are pushed (receive.unpackLimit); more of them stay a pack.
 LOOSE_LIMIT = 100
 
@@ -134,6 +137,17 @@ def _object(answers: IO[bytes]) -> tuple[str, Object] | None:
     return words[0].decode(), Object(KINDS[words[1]], data[:-1])
 
 
+def blobs_in(said: bytes, count: int) -> list[str | None] | None:
+    """The blobs in what `cat-file --batch-check` said of `count` names; None for what is no blob, or if it is not all."""
+    lines = said.splitlines()
+    if len(lines) != count:
+        return None
+    rows = (line.split() for line in lines)
+    return [
+        words[0].decode() if len(words) == 3 and words[1] == b"blob" and words[2].isdigit() else None for words in rows
+    ]
+
+
 class Promised(NamedTuple):
     """How a partial clone is read: by a process that fetches nothing by itself, and objects in one request."""
 
@@ -152,10 +166,16 @@ class ObjectStore:
         self._reader = reader
         self._promised = promised
         self._pending: dict[str, Object] = {}
+        self._ahead: dict[str, Object] = {}
+
+    def load(self, oids: Iterable[str]) -> None:
+        """Read small objects together, and keep them until the next are loaded: asking for one then waits for nothing."""
+        small = [header.oid for header in self.headers(list(dict.fromkeys(oids))) if header.size <= SMALL]
+        self._ahead = self.read_many(small[:MOST])
 
     def read(self, oid: str, kind: str | None = None) -> bytes:
         """The bytes of one object (of that kind, where one is named)."""
-        found = self.read_many([oid]).get(oid)
+        found = self._ahead.get(oid) or self.read_many([oid]).get(oid)
         if found is None:
             raise NoSuchRevision(f"object {oid!r} is not in this repository")
         if kind is not None and found.kind != kind:

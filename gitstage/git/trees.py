@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from gitstage.changes import FOLDER, Edited, Entry, Nothing, Snapshot, joined
@@ -34,7 +34,7 @@ class Listings:
         self._known.move_to_end(oid)
         return found
 
-    def load(self, oids: list[str]) -> None:
+    def load(self, oids: Iterable[str]) -> None:
         """Read trees together, so that asking for one of them waits for nothing."""
         for oid, found in self._store.read_many(oid for oid in oids if oid not in self._known).items():
             if found.kind == "tree":

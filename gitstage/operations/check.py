@@ -57,7 +57,13 @@ def judged(registry: Registry, base_commit: str | None, proposal: Proposal) -> R
     tree, conflicts, problem = _foretold(registry, base_commit, proposal, policy)
     if problem is not None:
         return Report(judgements=(problem,), moment=registry.now, registry=registry.folder, base=base_commit)
-    registry.past.load(registry.models_changed(before, below(tree, registry.folder)))
+    changed = registry.models_changed(before, below(tree, registry.folder))
+    registry.past.load(changed)
+    if len(changed) > 1:
+        # Git looks at the claims meanwhile.
+        registry.past.expect(changed)
+        for oid in registry.load(changed, before, below(tree, registry.folder)):
+            world.manifest(before, oid)
     registry.past.verify()
     after = continued(replace(folded, judgements=()), [Step(proposal.commit, tree)], world)
     if proposal.before is None:

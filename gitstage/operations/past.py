@@ -253,6 +253,7 @@ class TagPast:
 
     def _take_in(self, tags: list[Tag], models: set[str]) -> None:
         claims: dict[Slot, list[tuple[Effect, Tag]]] = {}
+        slots: dict[tuple[str, str], Slot] = {}
         self._seen.update(tag.ref for tag in tags)
         for tag in tags:
             parts = tag_parts(self._identity, tag.ref)
@@ -262,7 +263,7 @@ class TagPast:
             if not stage:
                 self._versions.setdefault(model, {})[self._identity.tag_ref(f"{model}/{last}")] = tag.oid
                 continue
-            slot = Slot(model, stage)
+            slot = slots.get((model, stage)) or slots.setdefault((model, stage), Slot(model, stage))
             effect = self._claim(tag, slot, last)
             if effect is not None:
                 claims.setdefault(slot, []).append((effect, tag))

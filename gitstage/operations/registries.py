@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitstage.canonical import DocumentError
-from gitstage.changes import FOLDER, Snapshot, below, joined
+from gitstage.changes import FILE, FOLDER, Snapshot, below, joined
 from gitstage.errors import GitstageError
 from gitstage.git import GitError, Head, NoSuchRevision, Repository, ShallowRepository
 from gitstage.identity import Identity
@@ -391,6 +391,18 @@ class Registry:
         layout = self.identity.layout
         places = (layout.place(change.path) for change in changes_between(before, after))
         return {model for place in places if (model := getattr(place.thing, "model", None))}
+
+    def load(self, models: Iterable[str], *states: Snapshot) -> set[str]:
+        """Reads together what judging looks at of models: their folders in states of the registry, and their slots.
+
+        Gives the blobs in the slots.
+        """
+        places = [f"{folder}/{model}" for model in models for folder in RECORD_FOLDERS]
+        slots = [slot.path for model in models for slot in self.slots_of(model)]
+        folders = {entry.oid for state in states for path in places if (entry := state.entry(path)) and entry.is_folder}
+        files = {entry.oid for state in states for path in slots if (entry := state.entry(path)) and entry.mode == FILE}
+        self.repo.load(folders, files)
+        return files
 
     def slots_of(self, model: str) -> list[Slot]:
         return [Slot(model, stage) for stage in self.identity.stages]

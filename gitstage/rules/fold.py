@@ -139,12 +139,16 @@ class World:
         entry = registry.entry(version_path(model, version))
         if entry is None or entry.mode != FILE:
             return None
-        if entry.oid not in self.manifests:
+        return self.manifest(registry, entry.oid)
+
+    def manifest(self, registry: Snapshot, blob: str) -> ModelVersion | None:
+        """The manifest that a blob is; None where it is none."""
+        if blob not in self.manifests:
             try:
-                self.manifests[entry.oid] = read_version(registry.read(entry.oid))
+                self.manifests[blob] = read_version(registry.read(blob))
             except DocumentError:
-                self.manifests[entry.oid] = None
-        return self.manifests[entry.oid]
+                self.manifests[blob] = None
+        return self.manifests[blob]
 
 
 @dataclass(frozen=True)

@@ -145,3 +145,16 @@ def test_it_agrees_with_git_on_a_history_with_many_branches(sandbox: Sandbox, re
     for tip in (commits[-1], commits[30], commits[-2], commits[-1]):
         here = set(sandbox.git("rev-list", tip).split())
         assert repo.not_in_trunk(commits, tip) == set(commits) - here
+
+
+def test_of_many_commits_each_is_told_as_of_few(
+    sandbox: Sandbox, repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = sandbox.line("one", "two", "three", "four")
+    sandbox.git("switch", "--quiet", "--orphan", "side")
+    side = sandbox.line("five", "six")
+    asked = [*line, *side, MISSING]
+    alone = [commit for commit in asked if repo.not_in_trunk([commit], line[-1])]
+    monkeypatch.setattr(ancestry, "MANY", 3)
+    assert repo.not_in_trunk(asked, line[-1]) == set(alone) == {*side, MISSING}
+    assert repo.not_in_trunk(asked, line[1]) == {*line[2:], *side, MISSING}

@@ -86,6 +86,23 @@ def test_many_prefixes_without_a_common_beginning_are_told_apart_too(sandbox: Sa
     assert set(repo.refs(*wanted, "refs/heads/main", "HEAD")) == {"refs/heads/main"}
 
 
+def test_of_many_prefixes_one_inside_another_finds_what_lies_below_each(sandbox: Sandbox, repo: Repository) -> None:
+    commit = sandbox.commit("one")
+    names = ["a/b/c/1", "a/b/2", "ab/1", "x", "x-y"]
+    sandbox.git(
+        "update-ref", "--stdin", stdin="".join(f"create refs/tags/{name} {commit}\n" for name in names).encode()
+    )
+    others = [f"refs/tags/none{number}/" for number in range(20)]
+
+    def found(*prefixes: str) -> set[str]:
+        return {ref.removeprefix("refs/tags/") for ref in repo.refs(*prefixes, *others)}
+
+    assert found("refs/tags/a/", "refs/tags/a/b/c/") == {"a/b/c/1", "a/b/2"}
+    assert found("refs/tags/a/b/c/") == {"a/b/c/1"}
+    assert found("refs/tags/x", "refs/tags/ab") == {"x"}
+    assert found("refs/") == {*names} | {"refs/heads/main"}
+
+
 def test_one_prefix_many_times_is_one_prefix(sandbox: Sandbox, repo: Repository) -> None:
     sandbox.commit("one")
     assert set(repo.refs(*["refs/heads/main"] * 20)) == {"refs/heads/main"}

@@ -29,6 +29,7 @@ from gitstage.git import (
 )
 from gitstage.git import repository as module
 from gitstage.git.objects import commit_bytes
+from gitstage.git.store import SMALL, blobs_in
 from tests.git.sandbox import Sandbox, executable, git
 
 MISSING = "b" * 40
@@ -884,12 +885,73 @@ def test_nothing_is_asked_ahead_where_it_would_not_do(sandbox: Sandbox, repo: Re
     one = sandbox.commit("one", {"a": "1"})
     assert repo.blobs_ahead([])() == []
     blob = sandbox.git("rev-parse", f"{one}:a")
-    many = [(one, "a")] * 1000
-    assert repo.blobs_ahead(many)() == [blob] * 1000
     assert repo.blobs_ahead([(one, "a\nb")])() == [None]
+    assert repo.blobs_ahead([(one, "a\nb"), *[(one, "a")] * 1000])() == [None, *[blob] * 1000]
     pending = repo.write_commit(repo.write_tree(one, {"x": Entry(FILE, repo.write_blob(b"x"))}), [one], "pending")
     assert repo.blobs_ahead([(pending, "a")])() == [blob]
     assert calls.count("cat-file") == 1
+
+
+def test_many_places_are_looked_at_while_other_things_are_done(
+    sandbox: Sandbox, repo: Repository, calls: list[str]
+) -> None:
+    one = sandbox.commit("one", {"a": "1", "a blob": "2", "b/c": "3", "ä": "4"})
+    two = sandbox.commit("two", {"a": "5"})
+    paths = ("a", "a blob", "b/c", "b", "ä", "none", "a blob 7", "none blob 7")
+    places = [(commit, path) for commit in (one, two, MISSING) for path in paths]
+    found = repo.blobs_ahead(places * 100)
+    assert repo.read(sandbox.git("rev-parse", f"{one}:a")) == b"1"
+    assert found() == repo.blobs_at(places) * 100
+    assert calls == ["config", "cat-file", "cat-file"]
+
+
+def test_what_git_did_not_say_to_its_end_is_asked_again(sandbox: Sandbox, repo: Repository) -> None:
+    one = sandbox.commit("one", {"a": "1", "b": "2"})
+    blob = sandbox.git("rev-parse", f"{one}:a")
+    tree = sandbox.git("rev-parse", f"{one}^{{tree}}")
+    broken = sandbox.git("hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=b"tree nonsense\n")
+    found = repo.blobs_ahead([(one, "a")] * 500 + [(broken, "a")] + [(one, "a")] * 500)
+    answers = found()
+    assert (answers[:500], answers[500], answers[501:]) == ([blob] * 500, None, [blob] * 500)
+    (sandbox.path / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    with sandbox.open() as other:
+        assert other.blobs_ahead([(one, "a")] * 1000)() == other.blobs_at([(one, "a")] * 1000)
+
+
+@pytest.mark.parametrize(
+    ("said", "count"), [(b"", 1), (b"1 blob 2\n", 2), (b"1 blob 2\n2 blob 3\n", 1), (b"fatal: x\n1 blob 2\n", 1)]
+)
+def test_an_answer_of_another_length_is_none(said: bytes, count: int) -> None:
+    assert blobs_in(said, count) is None
+
+
+def test_only_blobs_count_in_an_answer() -> None:
+    said = b"1111 blob 2\n2222 tree 3\nx:a b missing\nx:a blob missing\nx:a ambiguous\n3333 blob 0\n"
+    assert blobs_in(said, 6) == ["1111", None, None, None, None, "3333"]
+
+
+def test_what_is_loaded_is_read_without_asking(sandbox: Sandbox, repo: Repository, calls: list[str]) -> None:
+    one = sandbox.commit("one", {"a": "1", "b/c": "2", "large": "x" * (SMALL + 1), "just": "y" * SMALL})
+    oids = {path: sandbox.git("rev-parse", f"{one}:{path}") for path in ("a", "b", "b/c", "large", "just")}
+    repo.load([oids["b"], MISSING], [oids["a"], oids["a"], oids["large"], oids["just"], MISSING])
+    asked: list[str] = []
+    reader = repo._reader
+    patched = reader.contents
+    reader.contents = lambda names: asked.extend(names) or patched(names)  # type: ignore[method-assign]
+    try:
+        assert (repo.read(oids["a"]), repo.read(oids["just"])) == (b"1", b"y" * SMALL)
+        assert repo.tree(one).listing("b")["c"].oid == oids["b/c"]
+        # It stands for no other kind, and what is large is read when somebody wants it.
+        with pytest.raises(NoSuchRevision, match="is a blob, not a tree"):
+            repo._store.read(oids["a"], "tree")
+        assert not {oids["a"], oids["b"], oids["just"]} & set(asked)
+        assert repo.read(oids["large"]) == b"x" * (SMALL + 1)
+        assert oids["large"] in asked
+        repo.load([], [])
+        assert repo.read(oids["a"]) == b"1"
+        assert oids["a"] in asked
+    finally:
+        reader.contents = patched  # type: ignore[method-assign]
 
 
 def test_a_process_that_was_asked_ahead_and_never_read_is_ended(sandbox: Sandbox) -> None:

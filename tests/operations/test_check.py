@@ -4,12 +4,14 @@ import re
 import uuid
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import pytest
 
 from gitstage.errors import GitstageError
 from gitstage.findings import Report, Verdict
 from gitstage.git import NoSuchRevision, ShallowRepository
+from gitstage.git.store import Reader
 from gitstage.operations import check, init
 from gitstage.operations.registries import open_registry
 from tests.git.sandbox import Sandbox, git
@@ -449,3 +451,48 @@ def test_a_base_whose_policy_cannot_be_read_may_be_mended(tmp_path: Path) -> Non
     box.git("commit", "--quiet", "--all", "-m", "mended")
     report = Story(box.path).check(base="main")
     assert (report.passed, report.new_registry) == (True, True)
+
+
+MANIFEST = f"""\
+apiVersion: gitstage/v1
+kind: ModelVersion
+model: {{model}}
+version: 1.0.0
+artifacts:
+- path: m.bin
+  uri: https://models.example/m.bin
+  sha256: {"a" * 64}
+  size: 7
+metrics:
+  auc: 0.9
+"""
+
+
+@pytest.mark.parametrize("count", [2, 12])
+def test_many_promotions_are_asked_about_together(served: Story, count: int) -> None:
+    """However many there are, git is asked a few things; and what is said of each is what is said of it alone."""
+    names = [f"team/m{number}" for number in range(count)]
+    for name in names:
+        served.write(f"models/{name}/1.0.0.yaml", MANIFEST.format(model=name))
+        served.copy(f"models/{name}/1.0.0.yaml", f"staging/{name}.yaml")
+    served.commit("staged")
+    assert served.tag().exit_code == 0
+    served.git("switch", "--quiet", "--create", "work")
+    for name in names:
+        served.copy(f"models/{name}/1.0.0.yaml", f"production/{name}.yaml")
+    served.commit("promoted")
+    asked: list[int] = []
+    plain = Reader._answers
+
+    def counted(self: Reader, requests: list[bytes], answer: Any) -> Any:
+        asked.append(len(requests))
+        return plain(self, requests, answer)
+
+    Reader._answers = counted  # type: ignore[method-assign,assignment]
+    try:
+        report = judged(served, "main")
+    finally:
+        Reader._answers = plain  # type: ignore[method-assign]
+    assert len(asked) <= 45, len(asked)
+    assert said(report) == {f"production/{name}": [] for name in names}
+    assert [judgement.metrics["auc"] for judgement in report.judgements] == [(None, 0.9)] * count
