@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from gitstage.git import (
     environment,
 )
 from gitstage.git import repository as module
-from gitstage.git.objects import commit_bytes
+from gitstage.git.objects import Object, commit_bytes
 from gitstage.git.store import SMALL, blobs_in
 from tests.git.sandbox import Sandbox, executable, git
 
@@ -936,8 +936,13 @@ def test_what_is_loaded_is_read_without_asking(sandbox: Sandbox, repo: Repositor
     repo.load([oids["b"], MISSING], [oids["a"], oids["a"], oids["large"], oids["just"], MISSING])
     asked: list[str] = []
     reader = repo._reader
-    patched = reader.contents
-    reader.contents = lambda names: asked.extend(names) or patched(names)  # type: ignore[method-assign]
+    plain = reader.contents
+
+    def watched(names: Sequence[str]) -> Iterator[tuple[str, Object] | None]:
+        asked.extend(names)
+        return plain(names)
+
+    reader.contents = watched  # type: ignore[method-assign]
     try:
         assert (repo.read(oids["a"]), repo.read(oids["just"])) == (b"1", b"y" * SMALL)
         assert repo.tree(one).listing("b")["c"].oid == oids["b/c"]
@@ -951,7 +956,7 @@ def test_what_is_loaded_is_read_without_asking(sandbox: Sandbox, repo: Repositor
         assert repo.read(oids["a"]) == b"1"
         assert oids["a"] in asked
     finally:
-        reader.contents = patched  # type: ignore[method-assign]
+        reader.contents = plain  # type: ignore[method-assign]
 
 
 def test_a_process_that_was_asked_ahead_and_never_read_is_ended(sandbox: Sandbox) -> None:
