@@ -166,7 +166,7 @@ class SlotCase:
     def about(self) -> Binding:
         """The change, as what people sign is bound to it."""
         incumbent = None if self.before_blob is None else _sha256(self.head, self.before_blob)
-        manifest = incumbent if self.after_blob is None or self.after is None else _sha256(self.head, self.after_blob)
+        manifest = incumbent if self.after_blob is None else _sha256(self.head, self.after_blob)
         return Binding(
             registry=self.policy.id,
             model=self.slot.model,

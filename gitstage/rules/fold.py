@@ -80,7 +80,7 @@ class Step:
 
     def again(self, begun: str | None) -> Step:
         """The same commit, once more."""
-        return Step(self.commit, self.tree, base=self.commit, changes=(), is_new=self.is_new, begun=begun)
+        return Step(self.commit, self.tree, is_new=self.is_new, begun=begun)
 
 
 @dataclass(frozen=True)

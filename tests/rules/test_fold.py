@@ -9,9 +9,10 @@ import pytest
 
 from gitstage.changes import FILE, Entry, blob_id, files
 from gitstage.errors import GitstageError
-from gitstage.findings import Verdict
+from gitstage.findings import Finding, Verdict
 from gitstage.layout import Slot
 from gitstage.ledger import Effect, PolicyEffect, Registered, State
+from gitstage.manifest import tombstone
 from gitstage.rules.fold import Step, fold
 from tests.registries import MONDAY, STAGES, Story, empty_slot, gated, manifest, policy_file
 
@@ -966,8 +967,12 @@ def test_a_ledger_that_points_at_no_policy_cannot_be_answered() -> None:
     story = serving("1.0.0")
     story.remove("gitstage.yaml").commit()
     story.state = replace(story.state, policy=story.line[-1])
-    with pytest.raises(GitstageError, match="there is none that can be read"):
+    with pytest.raises(GitstageError) as caught:
         story.tag()
+    assert (caught.value.message, caught.value.hint) == (
+        f"the ledger says that a policy is in effect at {story.line[-1][:12]}, and there is none that can be read",
+        "was the trunk rewritten? see: gitstage doctor",
+    )
 
 
 def test_a_model_whose_tags_cannot_be_made_waits_and_nobody_else() -> None:
@@ -977,11 +982,39 @@ def test_a_model_whose_tags_cannot_be_made_waits_and_nobody_else() -> None:
     folded = fold(story.state, story.steps(), world)
     assert [found.name for found in folded.effects] == ["n/staging/1"]
     (finding,) = folded.state.open["staging/m"].findings
-    assert (finding.rule, finding.verdict, finding.message) == (
-        "conflict",
-        Verdict.PENDING,
-        "the tag m is in the way",
+    assert finding == Finding(
+        rule="conflict",
+        verdict=Verdict.PENDING,
+        message="the tag m is in the way",
+        hint="rename or delete that tag",
     )
+
+
+def test_of_one_run_every_change_of_a_slot_follows_on_the_one_before() -> None:
+    story = new_story()
+    for version in ("1.0.0", "1.1.0", "1.2.0"):
+        story.register("m", version).copy(f"models/m/{version}.yaml", f"archived/m/{version}.yaml")
+        story.fill("m", version, "staging").commit()
+    story.fill("m", "1.0.0", "staging").commit()
+    assert [(found.number, found.action, found.before, found.after) for found in story.tag().effects] == [
+        (1, "promote", None, "1.0.0"),
+        (2, "promote", "1.0.0", "1.1.0"),
+        (3, "promote", "1.1.0", "1.2.0"),
+        (4, "rollback", "1.2.0", "1.0.0"),
+    ]
+
+
+def test_what_was_redacted_is_counted() -> None:
+    story = serving("1.0.0")
+    assert story.last.redacted == 0
+    for version in ("0.1.0", "0.2.0"):
+        story.register("m", version)
+    story.land()
+    for version in ("0.1.0", "0.2.0"):
+        story.write(f"models/m/{version}.yaml", tombstone(manifest("m", version), "a name"))
+    assert (story.land().redacted, story.open) == (2, {})
+    story.write("models/m/1.0.0.yaml", tombstone(manifest("m", "1.0.0"), "a name"))
+    assert (story.land().redacted, list(story.open)) == (0, ["records/m"])
 
 
 def test_what_a_step_has_to_say_is_passed_on() -> None:

@@ -40,6 +40,8 @@ def case(before: object = None, after: object = None, **more: Content) -> SlotCa
         ({"max": 20}, 20.0, PASSED, "auc 20, max 20"),
         ({"max": 20}, 20.1, REFUSED, "auc 20.1, max 20"),
         ({"max": 20}, 123456789, REFUSED, "auc 123456789, max 20"),
+        ({"max": 20}, 999999999999999, REFUSED, "auc 999999999999999, max 20"),
+        ({"max": 20}, 10**15, REFUSED, "auc 1e+15, max 20"),
         ({"max": 20}, 1e300, REFUSED, "auc 1e+300, max 20"),
         ({"min": 0.1 + 0.2}, 0.3, REFUSED, "auc 0.3, min 0.30000000000000004"),
     ],
@@ -114,6 +116,14 @@ def test_without_an_incumbents_value_a_comparison_passes_and_says_so(changed: Sl
     ]
 
 
+def test_every_answer_says_of_which_metric_it_speaks() -> None:
+    both = read_policy(gated(metrics=[{"name": "auc", "min": 0.8}, {"name": "f1", "min": 0.8}])).gates["standard"]
+    assert [(answer.about, answer.message) for answer in metrics.gate(case(0.9, 0.9), both)] == [
+        ("auc", "auc 0.9, min 0.8"),
+        ("f1", "f1 is missing"),
+    ]
+
+
 def test_a_rule_that_warns_only_advises() -> None:
     (answer,) = metrics.gate(case(0.9, 0.5), gate(min=0.8, enforce="warn"))
     assert (answer.verdict, answer.advisory) == (REFUSED, True)
@@ -160,6 +170,22 @@ def test_what_a_change_says_of_the_incumbent_does_not_lower_the_bar() -> None:
 def test_an_incumbent_without_evidence_is_not_compared_with() -> None:
     (answer,) = metrics.gate(slot_case(attested("1.1.0", auc=0.5)), gate(max_drop=0.01, evidence="load-test"))
     assert answer.message == "auc 0.5: the incumbent 1.0.0 has no auc to compare with"
+
+
+def test_a_value_counts_unsigned_where_the_gates_ask_for_signatures_of_other_evidence_only() -> None:
+    rules = {
+        "metrics": [{"name": "p99", "max": 20, "evidence": "load-test"}],
+        "evidence": [
+            {"type": "test-result", "name": "load-test"},
+            {"type": "test-result", "name": "other", "signed-by": "compliance"},
+        ],
+    }
+    policy = peopled(rules)
+    said = statement(manifest("m", "1.1.0"), "load-test", p99=10.0)
+    voices = Voices(policy=read_policy(policy), now=MONDAY, signed_by=believing)
+    case = slot_case(edits={"evidence/m/1.1.0/load-test/1.json": said}, policy=policy, voices=voices)
+    (answer,) = metrics.gate(case, case.policy.gates["standard"])
+    assert (answer.verdict, answer.message) == (Verdict.PASSED, "p99 10, max 20")
 
 
 def test_a_value_counts_only_where_the_evidence_of_that_name_is_signed_as_a_gate_asks() -> None:

@@ -1,0 +1,410 @@
+"""What the fold asks the judge, and what it keeps of the answer: whole cases, whole open things."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gitstage.approvals import PolicyChange
+from gitstage.changes import FILE, Change, Entry, below, blob_id
+from gitstage.findings import Judgement, Verdict
+from gitstage.forges import Forge, ForgeChange
+from gitstage.layout import POLICY, Records, Slot
+from gitstage.ledger import Open
+from gitstage.manifest import read_version
+from gitstage.rules import fold as folding
+from gitstage.rules.cases import SlotCase
+from gitstage.rules.fold import digest_at, layout_of
+from gitstage.rules.voices import Voices
+from gitstage.values import replace
+from tests.registries import (
+    ID,
+    MONDAY,
+    Story,
+    believing,
+    empty_slot,
+    manifest,
+    peopled,
+)
+
+ONE, TWO = manifest("m", "1.0.0"), manifest("m", "1.1.0")
+SLOT = Slot("m", "production")
+GATE: dict[str, Any] = {"soak": "24h", "approvals": [{"count": 1, "from": "owners"}]}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every case that the fold gives to the judge, in order."""
+    cases: list[Any] = []
+
+    def heard(name: str) -> None:
+        judge = getattr(folding, name)
+
+        def judged(case: Any) -> Judgement:
+            cases.append(case)
+            found: Judgement = judge(case)
+            return found
+
+        monkeypatch.setattr(folding, name, judged)
+
+    for name in ("judge_policy", "judge_records", "judge_slot"):
+        heard(name)
+    return cases
+
+
+def staged(policy: bytes | None = None, folder: str = "registry") -> Story:
+    """1.0.0 in staging, without a gate that somebody would have to open."""
+    story = Story(policy or peopled(GATE), folder=folder)
+    story.register("m", "1.0.0").stage("m", "1.0.0").land("alice")
+    return story
+
+
+def voices(story: Story, **more: Any) -> Voices:
+    """Whose word there is, where nothing else is said: that of the trunk's tip, judged for the first time."""
+    said: dict[str, Any] = {
+        "policy": story.in_effect,
+        "now": story.now,
+        "folder": story.folder,
+        "commit": story.line[-1],
+        "landed": story.line[-1],
+        "base": story.line[-2],
+        "signed_by": believing,
+        "vouched_for": story.vouched_for,
+        "forge": story.forge,
+        "commit_signers": story.commit_signers,
+        "policy_since": MONDAY,
+        "policy_at": story.line[0],
+    }
+    return Voices(**{**said, **more})
+
+
+def told(case: Any) -> dict[str, Any]:
+    """What a case says, without what gives trees: functions, and what has taken effect, which is asked by slot."""
+    found = {one.name: getattr(case, one.name) for one in fields(case) if one.compare and one.name != "past"}
+    return {**found, "voices": replace(case.voices, tree_at=None)}
+
+
+def registry(story: Story, at: int = -1) -> Any:
+    """The registry at a commit of the trunk."""
+    return below(story.trees[story.line[at]], story.folder)
+
+
+# Slots.
+
+
+@pytest.mark.parametrize("folder", ["registry", ""])
+def test_a_slot_is_judged_with_all_that_is_known_of_it(asked: list[Any], folder: str) -> None:
+    story = staged(folder=folder)
+    del asked[:]
+    story.wait(hours=1).promote("m", "1.0.0").commit("alice")
+    story.forge = Forge(kind="server", changes=(ForgeChange(authors=frozenset({"alice"})),))
+    story.tag()
+    (case,) = asked
+    policy = story.in_effect
+    assert policy is not None
+    assert told(case) == {
+        "slot": SLOT,
+        "action": "promote",
+        "policy": policy,
+        "layout": layout_of(policy),
+        "entry": Entry(FILE, blob_id(ONE)),
+        "matched": True,
+        "before": None,
+        "before_blob": None,
+        "after": "1.0.0",
+        "after_blob": blob_id(ONE),
+        "sources": frozenset({"staging", "registered"}),
+        "with_policy": False,
+        "records_open": None,
+        "head": registry(story),
+        "passed": registry(story),
+        "base": registry(story, -2),
+        "tip": registry(story),
+        "now": MONDAY + timedelta(hours=1),
+        "voices": voices(story, changed=frozenset({"production/m.yaml"})),
+    }
+    assert case.voices.tree_at(story.line[-2]) == story.trees[story.line[-2]]
+    assert case.version_in(case.head, "m", "1.0.0") == read_version(ONE)
+    assert [effect.after for effect in case.past.effects(Slot("m", "staging"))] == ["1.0.0"]
+
+
+def test_a_slot_that_waits_is_judged_by_what_was_so_when_it_landed(asked: list[Any]) -> None:
+    story = staged()
+    story.promote("m", "1.0.0").land("alice")
+    landed = story.line[-1]
+    story.register("m", "1.1.0").policy(peopled(GATE, trunk="x"))
+    del asked[:]
+    story.wait(hours=30).land("bob")
+    # At the commit judged last, at the new one, and there once more, since a policy and a version have passed.
+    _, case, again = (case for case in asked if isinstance(case, SlotCase))
+    assert (case.sources, case.with_policy, case.base, case.passed, case.head) == (
+        frozenset({"staging", "registered"}),
+        False,
+        registry(story, -3),
+        registry(story),
+        registry(story),
+    )
+    assert told(case)["voices"] == voices(
+        story,
+        landed=landed,
+        changed=frozenset({"gitstage.yaml", "models/m/1.1.0.yaml"}),
+        authors_known=frozenset({"alice"}),
+        policy_since=story.now,
+        policy_at=story.line[-1],
+    )
+    assert told(again) == {**told(case), "voices": replace(told(case)["voices"], changed=frozenset())}
+    del asked[:]
+    story.wait(hours=1)
+    story.tag()
+    (case,) = asked
+    assert told(case)["voices"] == voices(
+        story,
+        base=story.line[-1],
+        landed=landed,
+        is_new=False,
+        authors_known=frozenset({"alice"}),
+        policy_since=MONDAY + timedelta(hours=30),
+        policy_at=story.line[-1],
+    )
+    assert case.base == registry(story, -3)
+
+
+def test_an_emptied_slot_and_what_lies_there_against_the_rules_are_told_apart(asked: list[Any]) -> None:
+    story = staged()
+    story.archive("m", "staging").land("alice")
+    (emptied,) = (case for case in asked[-2:] if isinstance(case, SlotCase))
+    assert (
+        emptied.action,
+        emptied.matched,
+        emptied.before,
+        emptied.before_blob,
+        emptied.after,
+        emptied.after_blob,
+    ) == (
+        "archive",
+        True,
+        "1.0.0",
+        blob_id(ONE),
+        None,
+        None,
+    )
+    assert (emptied.entry, emptied.sources) == (Entry(FILE, blob_id(empty_slot("m"))), frozenset())
+    story.write("production/m.yaml", "junk").land("alice")
+    junk = asked[-1]
+    assert (junk.action, junk.matched, junk.before, junk.after, junk.after_blob, junk.sources) == (
+        "promote",
+        False,
+        None,
+        None,
+        None,
+        frozenset(),
+    )
+    story.remove("production/m.yaml").remove("staging/m.yaml").land("alice")
+    assert [(case.slot.stage, case.action, case.entry, case.matched) for case in asked[-1:]] == [
+        ("staging", "archive", None, True)
+    ]
+
+
+def test_while_records_are_open_what_has_passed_is_told_from_what_lies_there(asked: list[Any]) -> None:
+    story = staged()
+    story.write("models/m/notes.txt", "junk").land("alice")
+    story.register("m", "1.1.0").fill("m", "1.1.0", "staging").land("bob")
+    case = asked[-1]
+    assert (case.slot.stage, case.after, case.after_blob, case.records_open) == (
+        "staging",
+        "1.1.0",
+        blob_id(TWO),
+        story.state.open["records/m"],
+    )
+    assert (case.passed, case.base, case.head, case.tip) == (
+        registry(story, 1),
+        registry(story, 1),
+        registry(story),
+        registry(story),
+    )
+
+
+# Records.
+
+
+@pytest.mark.parametrize("folder", ["registry", ""])
+def test_a_models_records_are_judged_with_all_that_is_known_of_them(asked: list[Any], folder: str) -> None:
+    story = staged(folder=folder)
+    story.register("m", "1.1.0").stage("m", "1.1.0").land("alice")
+    story.hold("m", "1.0.0").attest("m", "1.1.0").register("m", "1.2.0").register("n", "1.0.0")
+    story.outside("README.md", "A repository.\n").outside("models.md", "x").commit("alice")
+    del asked[:]
+    story.tag()
+    case, other = asked
+    policy = story.in_effect
+    assert policy is not None
+    changed = ["models/m/1.2.0.yaml", "evidence/m/1.1.0/shadow-traffic/1.json", "holds/m/1.0.0.yaml"]
+    assert [change.path for change, _ in case.changes] == changed
+    assert case.changes[0] == (
+        Change("models/m/1.2.0.yaml", None, Entry(FILE, blob_id(manifest("m", "1.2.0")))),
+        layout_of(policy).place("models/m/1.2.0.yaml"),
+    )
+    assert {place.thing for _, place in case.changes} == {Records("m")}
+    paths = {*changed, "models/n/1.0.0.yaml"} | ({"README.md", "models.md"} if not folder else set())
+    assert told(case) == {
+        "model": "m",
+        "policy": policy,
+        "layout": layout_of(policy),
+        "before": registry(story, -2),
+        "after": registry(story),
+        "changes": case.changes,
+        "left": frozenset({"1.0.0"}),
+        "now": MONDAY,
+        "in_stages": {"1.1.0": "staging"},
+        "policy_number": 1,
+        "displaced": frozenset({"m"}),
+        "voices": voices(story, changed=frozenset(paths)),
+    }
+    assert (other.model, other.left, other.in_stages, other.displaced) == ("n", frozenset(), {}, frozenset({"m"}))
+
+
+def test_open_records_are_judged_against_what_passed(asked: list[Any]) -> None:
+    story = staged()
+    story.write("models/m/notes.txt", "junk").land("alice")
+    del asked[:]
+    story.register("n", "1.0.0").land("bob")
+    _, case, _, again = asked
+    assert (case.model, case.before, case.after, [change.path for change, _ in case.changes]) == (
+        "m",
+        registry(story, 1),
+        registry(story),
+        ["models/m/notes.txt"],
+    )
+    landed = {"landed": story.line[2], "commit": story.line[3], "base": story.line[2]}
+    assert told(case)["voices"] == voices(story, **landed, changed=frozenset({"models/n/1.0.0.yaml"}))
+    assert told(again) == {**told(case), "voices": voices(story, **landed), "displaced": frozenset({"m"})}
+
+
+# The policy.
+
+
+@pytest.mark.parametrize("folder", ["registry", ""])
+def test_a_policy_is_judged_with_all_that_is_known_of_it(asked: list[Any], folder: str) -> None:
+    protected = {"protected": ["CODEOWNERS"], "governance": [{"count": 1, "from": "compliance"}]}
+    story = staged(peopled(**protected), folder=folder)  # type: ignore[arg-type]
+    old = story.in_effect
+    story.policy(peopled(trunk="x", **protected)).outside("CODEOWNERS", "* @a\n").outside("src/x", "x")  # type: ignore[arg-type]
+    story.commit("alice")
+    del asked[:]
+    story.tag()
+    (case,) = asked
+    assert old is not None
+    assert told(case) == {
+        "before": registry(story, -2),
+        "after": registry(story),
+        "old": old,
+        "new": story.declared_policy,
+        "problem": None,
+        "changes": (
+            (
+                Change(
+                    "gitstage.yaml",
+                    registry(story, -2).entry("gitstage.yaml"),
+                    registry(story).entry("gitstage.yaml"),
+                ),
+                layout_of(old).place("gitstage.yaml"),
+            ),
+        ),
+        "now": MONDAY,
+        "displaced": frozenset(),
+        "voices": voices(
+            story, changed=frozenset({"gitstage.yaml"} | ({"CODEOWNERS", "src/x"} if not folder else set()))
+        ),
+    }
+    assert case.about() == PolicyChange(
+        registry=ID,
+        policy=str(digest_at(case.after, "gitstage.yaml")),
+        base=old.digest,
+        number=1,
+        files={"CODEOWNERS": digest_at(story.tree, "CODEOWNERS")},
+    )
+    assert (list(case.filled("staging")), list(case.filled("production"))) == ([Slot("m", "staging")], [])
+    assert case.unlike(story.tree) is None
+    assert case.unlike(story.trees[story.line[-2]]) == f"another {story.at('gitstage.yaml')}"
+
+
+def test_a_policy_that_cannot_be_read_is_judged_with_what_is_wrong_with_it(asked: list[Any]) -> None:
+    story = staged()
+    story.link("gitstage.yaml").land("alice")
+    case = asked[-1]
+    assert (case.new, str(case.problem)) == (None, "gitstage.yaml is not a regular file")
+    link = story.tree.entry(story.at("gitstage.yaml"))
+    assert link is not None
+    assert case.about().policy == hashlib.sha256(f"120000 {link.oid}".encode()).hexdigest()
+    story.remove("gitstage.yaml").land("alice")
+    assert (asked[-1].new, asked[-1].problem, asked[-1].about()) == (None, None, None)
+    story.policy(b"junk").land("alice")
+    assert (asked[-1].new, asked[-1].old) == (None, story.in_effect)
+    assert asked[-1].before == registry(story, 1)
+
+
+# What is kept of what did not pass.
+
+
+def test_what_did_not_pass_is_kept_with_all_that_was_so_when_it_landed() -> None:
+    story = staged()
+    story.wait(hours=1).promote("m", "1.0.0").write("models/n/1.0.0.yaml", "junk").policy(b"junk").land("alice")
+    opened, landed, passed = story.now, story.line[-1], story.line[-2]
+    assert story.state.open == {
+        "policy": Open(
+            thing=POLICY,
+            landed=landed,
+            passed=passed,
+            since=opened,
+            verdict=Verdict.REFUSED,
+            findings=story.said("policy"),
+        ),
+        "records/n": Open(
+            thing=Records("n"),
+            landed=landed,
+            passed=passed,
+            since=opened,
+            verdict=Verdict.REFUSED,
+            findings=story.said("records/n"),
+        ),
+        "production/m": Open(
+            thing=SLOT,
+            landed=landed,
+            passed=passed,
+            since=opened,
+            verdict=Verdict.REFUSED,
+            findings=tuple(found for found in story.said("production/m") if found.verdict is not Verdict.PASSED),
+            sources=frozenset({"staging", "registered"}),
+            with_policy=True,
+            after="1.0.0",
+            authors=frozenset({"alice"}),
+        ),
+    }
+    before = dict(story.state.open)
+    story.wait(hours=1).outside("x", "x").land("bob")
+    kept = {name: replace(item, findings=before[name].findings) for name, item in story.state.open.items()}
+    assert kept == before, "what is not touched stays as it landed"
+
+
+def test_what_is_changed_again_is_open_since_then() -> None:
+    story = staged()
+    story.promote("m", "1.0.0").land("alice")
+    first = story.state.open["production/m"]
+    story.wait(hours=1).register("m", "1.1.0").land("bob")
+    assert story.state.open["production/m"] == replace(first, findings=story.said("production/m"))
+    story.wait(hours=1).promote("m", "1.1.0").land("bob")
+    assert story.state.open["production/m"] == Open(
+        thing=SLOT,
+        landed=story.line[-1],
+        passed=story.line[-2],
+        since=MONDAY + timedelta(hours=2),
+        verdict=Verdict.REFUSED,
+        findings=story.said("production/m"),
+        sources=frozenset({"registered"}),
+        after="1.1.0",
+        authors=frozenset({"bob"}),
+    )
