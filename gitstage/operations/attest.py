@@ -30,7 +30,7 @@ class Tested:
     """What was found out, by whoever types it and by a report: `result` is as in-toto writes it.
 
     `configuration` are in-toto resource descriptors of what the statement is made from. `ready` is a statement that
-    another tool has made, plain or signed; it says everything itself.
+    another tool has made, plain, signed or in a Sigstore bundle; it says everything itself.
     """
 
     result: str = "PASSED"
@@ -97,10 +97,12 @@ def _statement(registry: Registry, model: str, version: str, manifest: bytes, na
 
 def _tested(kind: str, result: str | None, metrics: Mapping[str, float], report: Path | None) -> Tested:
     """What is known, from the command line and the report. Raises GitstageError where they contradict each other."""
+    from gitstage.envelopes import is_bundle
+
     data = b"" if report is None else bytes_of(report)
     if report is not None and not _is_xml(data):
         document = _json(data, report, 'a JUnit report, or numbers such as {"auc": 0.953}')
-        if {"_type", "payloadType"} & document.keys():
+        if {"_type", "payloadType"} & document.keys() or is_bundle(document):
             return _ready(kind, result, metrics, data, report)
     if kind != TEST_RESULT:
         raise _no_statement(kind)

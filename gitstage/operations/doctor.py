@@ -51,6 +51,7 @@ def _checks(directory: str, folder: str | None, plugins: frozenset[str]) -> Iter
     yield _identity(registry)
     yield _attributes(registry)
     yield from _rules(registry, plugins)
+    yield from _sigstore(registry)
     yield from _judged(registry)
 
 
@@ -76,6 +77,24 @@ def _signatures() -> Check:
     except CannotVerify as error:
         # Only a policy that asks for signatures needs it, and says so itself.
         return Check(name="signatures", well=False, found=error.message, hint=error.hint, optional=True)
+
+
+def _sigstore(registry: Registry) -> Iterator[Check]:
+    """Whether Sigstore bundles can be verified here, where the policy says against what."""
+    from gitstage.policy import Policy
+    from gitstage.signatures import bundles
+    from gitstage.trust import trusted_root
+
+    commit = registry.tip or registry.head
+    policy = registry.world().policy_in(registry.at(commit))
+    if not isinstance(policy, Policy) or policy.sigstore is None or commit is None:
+        return
+    try:
+        bundles.prove(trusted_root(policy.sigstore, registry.repo.tree(commit)))
+    except CannotVerify as error:
+        yield Check(name="sigstore", well=False, found=error.message, hint=error.hint)
+    else:
+        yield Check(name="sigstore", well=True, found=f"verified against {policy.sigstore.trusted_root}")
 
 
 def _history(registry: Registry) -> Check:

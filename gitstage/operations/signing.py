@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from gitstage.canonical import DocumentError
 from gitstage.changes import Snapshot
+from gitstage.errors import GitstageError
 from gitstage.plans import Plan
 from gitstage.strictjson import json_object
 
@@ -24,7 +25,8 @@ class Pen:
     def signed(self, data: bytes) -> bytes:
         """The file that holds a statement; `data` may be an envelope already, whose signatures stay.
 
-        Raises CannotSign where a key is not there or does not sign, DocumentError where `data` is no JSON object.
+        Raises CannotSign where a key is not there or does not sign, DocumentError where `data` is no JSON object, and
+        GitstageError where it is a Sigstore bundle.
         """
         if not self._keys:
             return data
@@ -33,6 +35,11 @@ class Pen:
             from gitstage.signatures import sign
 
             envelope = envelope_in(json_object(data)) or Envelope(data)
+            if envelope.is_bundle:
+                raise GitstageError(
+                    "a Sigstore bundle carries its one signature, and no other can be put beside it",
+                    hint="leave out --sign, or sign the statement itself",
+                )
             for key in self._keys:
                 envelope = envelope.signed(sign(envelope.pae, key))
             self._signed[data] = write_envelope(envelope)

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 from gitstage.approvals import SETTLE, WAIVER, Binding, PolicySaid, Said, read_said, unfit
 from gitstage.canonical import DocumentError
 from gitstage.changes import Snapshot
-from gitstage.envelopes import fingerprint
+from gitstage.envelopes import holds_bundle, known_as
 from gitstage.errors import CannotVerify, GitstageError
 from gitstage.evidence import Statement, deciding, predicate_type, read_statement
 from gitstage.layout import Slot, version_path
 from gitstage.manifest import read_tombstone, read_version
+from gitstage.operations.signers import bundles, verifier
 from gitstage.people import why_nobody
 from gitstage.policy import EvidenceRule, Policy
+from gitstage.trust import trusted_root
 from gitstage.values import dataclass
 
 if TYPE_CHECKING:
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Signer:
-    """One good signature: the key's fingerprint, whose key it is (None: nobody's in the policy), whether it is valid now."""
+    """One good signature: by what, by whom (None: by nobody in the policy), and whether that is valid now.
+
+    `key` is the fingerprint of a public key, or `IDENTITY (ISSUER)` of who signed with Sigstore.
+    """
 
     key: str
     person: str | None
@@ -34,7 +39,8 @@ class Signer:
     def __str__(self) -> str:
         if self.person is None:
             return self.key
-        return self.person if self.valid else f"{self.person} (key not valid now)"
+        what = "identity" if self.key.endswith(")") else "key"
+        return self.person if self.valid else f"{self.person} ({what} not valid now)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +78,15 @@ class _Scales:
     def __init__(
         self, registry: Registry, snapshot: Snapshot, model: str, version: str, pieces: Sequence[Piece]
     ) -> None:
-        from gitstage.operations.signers import verifier
-
         self.registry = registry
         self.model, self.version, self.now = model, version, registry.now
         self.pieces = pieces
-        self.policy = _policy(registry, snapshot)
+        self.policy, commit = _policy(registry, snapshot)
+        self.commit = commit or registry.tip or registry.head
         self.verifier = verifier()
+        self.keys: dict[str, frozenset[str]] = {}
+        self.reasons: dict[str, str] = {}
+        self.unknown: dict[str, CannotVerify] = {}
         self.known: dict[tuple[str, str, frozenset[str] | None], int | None] = {}
         entry = snapshot.entry(version_path(model, version))
         manifest = b"" if entry is None else snapshot.read(entry.oid)
@@ -88,28 +96,47 @@ class _Scales:
         self.statements = {piece.path: statement for piece in pieces if (statement := _read(piece.data)) is not None}
 
     def weighed(self) -> Iterator[Weighed]:
-        missing: CannotVerify | None = None
-        try:
-            self.verifier.learn([piece.data for piece in self.pieces])
-        except CannotVerify as error:
-            missing = error
+        self._learn()
         for piece in self.pieces:
             signers: tuple[Signer, ...] = ()
+            missing = self.unknown.get(piece.path)
             if missing is None:
                 signers = tuple(self._signers(piece))
                 counts, why = self._verdict(piece, signers)
-            elif piece.data.lstrip().startswith(b"{") and b'"payloadType"' in piece.data:
-                counts, why = False, f"its signatures cannot be verified: {missing.message}"
+                why += self.reasons.get(piece.path, "")
             else:
-                counts, why = self._verdict(piece, signers)
+                counts, why = False, f"its signatures cannot be verified: {missing.message}"
             statement = self.statements.get(piece.path)
             yield Weighed(piece=piece, statement=statement, signers=signers, counts=counts, why=why)
 
+    def _learn(self) -> None:
+        """Finds out who signed what, and of what that cannot be told, and why."""
+        of_sigstore = [piece for piece in self.pieces if holds_bundle(piece.data)]
+        others = [piece for piece in self.pieces if piece not in of_sigstore]
+        try:
+            self.verifier.learn([piece.data for piece in others])
+            self.keys = {piece.path: self.verifier.signed_by(piece.data) for piece in others}
+        except CannotVerify as error:
+            self.unknown = {piece.path: error for piece in others if b'"payloadType"' in piece.data}
+        for piece in of_sigstore:
+            try:
+                self.keys[piece.path], self.reasons[piece.path] = self._vouched_for(piece.data)
+            except CannotVerify as error:
+                self.unknown[piece.path] = error
+
+    def _vouched_for(self, data: bytes) -> tuple[frozenset[str], str]:
+        """Who signed a Sigstore bundle, and what to say of one that nobody signed."""
+        if self.policy is None or self.policy.sigstore is None or self.commit is None:
+            return frozenset(), " (a Sigstore bundle, and gitstage.yaml has no sigstore)"
+        root = trusted_root(self.policy.sigstore, self.registry.repo.tree(self.commit))
+        found = bundles().vouched_for(data, root)
+        return found, "" if found else f" (its Sigstore bundle is not good: {bundles().why_not(data, root)})"
+
     def _signers(self, piece: Piece) -> Iterator[Signer]:
-        for key in sorted(self.verifier.signed_by(piece.data)):
+        for key in sorted(self.keys.get(piece.path, ())):
             known = None if self.policy is None else self.policy.keys.get(key)
             person, valid = (None, False) if known is None else (known[0], known[1].is_valid(self.now))
-            yield Signer(key=fingerprint(key), person=person, valid=valid)
+            yield Signer(key=known_as(key), person=person, valid=valid)
 
     def _verdict(self, piece: Piece, signers: Sequence[Signer]) -> tuple[bool, str]:
         statement = self.statements.get(piece.path)
@@ -144,7 +171,7 @@ class _Scales:
             return False, why
         people = frozenset(signer.person for signer in signers if signer.person is not None and signer.valid)
         if not people:
-            return False, why_nobody(policy, self.verifier.signed_by(piece.data), self.now)
+            return False, why_nobody(policy, self.keys.get(piece.path, ()), self.now)
         if said.kind == WAIVER:
             rule = policy.stages[stage].waivers
             if rule is None or not people & frozenset(policy.people_named(*rule.by, model=self.model)):
@@ -233,16 +260,19 @@ class _Scales:
                     yield gate, rule
 
 
-def _policy(registry: Registry, snapshot: Snapshot) -> Policy | None:
-    """The policy in effect; where the ledger cannot be asked, the one that a tree declares; None where it cannot be read."""
+def _policy(registry: Registry, snapshot: Snapshot) -> tuple[Policy | None, str | None]:
+    """The policy in effect, and the commit at which it took effect.
+
+    Where the ledger cannot be asked, the one that a tree declares; none where that cannot be read.
+    """
     found: object = None
-    world = registry.world()
+    world, commit = registry.world(), None
     with suppress(GitstageError):
         commit = registry.state_here.policy
         found = None if commit is None else world.policy_in(world.registry(commit))
-    if found is None:
-        found = world.policy_in(snapshot)
-    return found if isinstance(found, Policy) else None
+    if not isinstance(found, Policy):
+        found, commit = world.policy_in(snapshot), None
+    return (found, commit) if isinstance(found, Policy) else (None, None)
 
 
 def _read(data: bytes) -> Statement | None:

@@ -40,9 +40,7 @@ def _answer(case: SlotCase, rule: EvidenceRule) -> Answer:
     reasons: list[str] = []
     counts = None if rule.signed_by is None else signed_by(case, rule.signed_by, reasons)
     found = deciding_statement(case.passed, model, version, rule.name, now=case.now, kind=rule.type, counts=counts)
-    how = "--result passed" if rule.type == "test-result" else "--file STATEMENT.json"
-    sign = "" if rule.signed_by is None else " --sign KEY"
-    hint = f"gitstage attest {model}@{version} --type {rule.type} --name {rule.name} {how}{sign}"
+    hint = f"gitstage attest {model}@{version} --type {rule.type} --name {rule.name} {_how(case, rule)}"
     if found is None:
         signed = "" if rule.signed_by is None else f" signed by {rule.signed_by}"
         why = "".join(f"; {reason}" for reason in reasons[:MOST_REASONS])
@@ -58,17 +56,31 @@ def _answer(case: SlotCase, rule: EvidenceRule) -> Answer:
         said = statement.result or "nothing"
         return Answer(message=f"{rule.name} says {said}", value=said, threshold="PASSED", path=path)
     says, value = ("says PASSED", "PASSED") if statement.result else ("is there", "there")
-    by = "" if rule.signed_by is None else _signed_as(case, path)
-    return _too_old(case, rule, path, statement, hint) or Answer(
-        verdict=Verdict.PASSED, message=f"{rule.name} {says}{by}", value=value, threshold=value, path=path
+    passed = Answer(verdict=Verdict.PASSED, message=f"{rule.name} {says}", value=value, threshold=value, path=path)
+    return _too_old(case, rule, path, statement, hint) or (
+        passed if rule.signed_by is None else _with_identity(case, passed, path)
     )
 
 
-def _signed_as(case: SlotCase, path: str) -> str:
-    """Whom a Sigstore bundle was signed by: the person is in the policy, and the identity is what was verified."""
+def _how(case: SlotCase, rule: EvidenceRule) -> str:
+    """How `attest` is told of what a rule asks for: with a key to sign with, or a bundle of those who have no key."""
+    how = "--result passed" if rule.type == "test-result" else "--file STATEMENT.json"
+    if rule.signed_by is None:
+        return how
+    people = [case.policy.people[name] for name in case.policy.people_named(rule.signed_by, model=case.slot.model)]
+    keyless = any(person.identities for person in people) and not any(person.keys for person in people)
+    return "--file BUNDLE.json" if keyless else f"{how} --sign KEY"
+
+
+def _with_identity(case: SlotCase, answer: Answer, path: str) -> Answer:
+    """What is said of a statement in a Sigstore bundle: the identity that was verified, and who that is."""
     entry = case.passed.entry(path)
-    identity = None if entry is None else case.voices.identity_of(case.passed.read(entry.oid))
-    return "" if identity is None else f", signed by {identity}"
+    data = b"" if entry is None else case.passed.read(entry.oid)
+    identity = case.voices.identity_of(data)
+    if identity is None:
+        return answer
+    people, _ = case.voices.signers_of(data)
+    return replace(answer, message=f"{answer.message}, signed by {identity}", people=tuple(sorted(people)))
 
 
 def signed_by(case: SlotCase, name: str, reasons: list[str]) -> Callable[[str, bytes], bool]:

@@ -77,6 +77,11 @@ def _verified(data: bytes, root: bytes) -> tuple[str | None, str]:
     return whoever.key, ""
 
 
+def prove(root: bytes) -> None:
+    """Raises CannotVerify where bundles cannot be verified here against a trusted root."""
+    _verifier(root)
+
+
 class _Whoever:
     """Takes anybody whose certificate names one identity and its issuer, and remembers them: who may, is asked elsewhere."""
 

@@ -79,10 +79,22 @@ def promoted(it: Story, rule: str = "evidence") -> Finding:
 
 def test_evidence_counts_that_an_identity_of_the_policy_signed() -> None:
     found = promoted(attested(story()))
-    assert (found.verdict, found.message) == (
+    assert (found.verdict, found.message, found.people) == (
         Verdict.PASSED,
         f"shadow-traffic says PASSED, signed by {WORKFLOW} ({GITHUB})",
+        ("bot",),
     )
+
+
+def test_a_statement_that_is_missing_is_asked_for_as_those_can_make_it_who_may() -> None:
+    plain = "gitstage attest m@1.1.0 --type test-result --name shadow-traffic"
+    for people, hint in (
+        ("bot", f"{plain} --file BUNDLE.json"),
+        ("bob", f"{plain} --result passed --sign KEY"),
+        ("both", f"{plain} --result passed --sign KEY"),
+    ):
+        gate = {"evidence": [{"type": "test-result", "name": "shadow-traffic", "signed-by": people}]}
+        assert promoted(story(gate, roles={**ROLES, "both": ["bob", "bot"]})).hint == hint
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ class Authority:
 
     def trusted_root(self, **other: object) -> bytes:
         """The trusted_root.json that trusts these."""
-        start = {"start": "2026-01-01T00:00:00Z"}
+        start = {"start": "2020-01-01T00:00:00Z"}
         chain = [{"rawBytes": b64(one.public_bytes(Encoding.DER))} for one in (self.intermediate, self.root)]
         document = {
             "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
@@ -244,7 +244,7 @@ def _authority(name: str, key: Key, issuer: x509.Certificate | None, by: Key) ->
         .issuer_name(subject if issuer is None else issuer.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
         .not_valid_after(datetime(2036, 1, 1, tzinfo=UTC))
         .add_extension(x509.BasicConstraints(ca=True, path_length=1 if issuer is None else 0), critical=True)
         .add_extension(_usage(ca=True), critical=True)
@@ -261,7 +261,7 @@ def _instance(url: str, key: Key) -> dict[str, object]:
         "publicKey": {
             "rawBytes": b64(der_of(key)),
             "keyDetails": "PKIX_ECDSA_P256_SHA_256",
-            "validFor": {"start": "2026-01-01T00:00:00Z"},
+            "validFor": {"start": "2020-01-01T00:00:00Z"},
         },
         "logId": {"keyId": b64(key_id(key))},
     }

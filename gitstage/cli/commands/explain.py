@@ -103,7 +103,7 @@ def _notes(row: Row, found: Explanation) -> list[str]:
     finding = row.finding
     weight = _weight(row)
     lines = []
-    if weight != "passed" or finding.value is None:
+    if weight != "passed" or finding.value is None or (finding.rule == "evidence" and finding.people):
         said = {"warn": "warns only: ", "waived": "waived: "}.get(weight, "")
         lines.append(f"{said}{finding.message}")
     if finding.opens is not None:
