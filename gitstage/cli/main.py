@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from io import TextIOWrapper
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -132,7 +133,23 @@ def cli(
 
     Stages are folders of manifests, a promotion is a commit that a policy judges, and what took effect is a tag.
     """
-    ctx.obj = Context(directory=directory, repo=repo, folder=registry, verbose=verbose, plugins=frozenset(plugins))
+    if directory != ".":
+        _go_to(directory, ctx)
+    ctx.obj = Context(repo=repo, folder=registry, verbose=verbose, plugins=frozenset(plugins))
+
+
+def _go_to(directory: str, ctx: click.Context) -> None:
+    """Every file that a command is given lies in relation to `-C`; afterwards whoever called us is where they were."""
+    before = Path.cwd()
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise GitstageError(
+            f"{directory!r} is not a directory"
+            if isinstance(error, FileNotFoundError | NotADirectoryError)
+            else f"{directory!r} cannot be entered: {error.strerror}"
+        ) from error
+    ctx.call_on_close(lambda: os.chdir(before))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -148,3 +148,31 @@ def rule_in_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "licensed.py").write_text("def rule(facts):\n    return True\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.delitem(sys.modules, "licensed", raising=False)
+
+
+def test_files_lie_where_c_says_and_whoever_called_stays_where_they_were(gs: Shell) -> None:
+    story = gs.story
+    gs.write("run/model.onnx", "weights")
+    gs.write("run/metrics.json", '{"auc": 0.97}')
+    gs.write("run/report.json", '{"latency_p99_ms": 12}')
+    here = ("-C", "../run", "--repo", "../work")
+    registered = gs(*here, "register", "fraud-detector@2.0.0", "--artifact", "model.onnx", "--metrics", "metrics.json")
+    assert registered == "[main 000000000000] fraud-detector: register 2.0.0 (tagged fraud-detector/v2.0.0)\n"
+    assert "auc: 0.97\n" in story.read("models/fraud-detector/2.0.0.yaml")
+    attested = ("attest", "fraud-detector@2.0.0", "--name", "load-test", "--result", "passed", "--file", "report.json")
+    assert gs(*here, *attested) == "[main 000000000000] fraud-detector: attest load-test of 2.0.0\n"
+    assert gs(*here, "check", "--output", "check.txt") == ""
+    assert gs(*here, "pull", "fraud-detector@2.0.0", "--to", "out") == "fraud-detector@2.0.0 pulled and verified: out\n"
+    assert gs(*here, "audit", "--checkpoint", "audit.json").endswith("! checkpoint audit.json\n")
+    assert sorted(path.name for path in (story.path.parent / "run").iterdir()) == [
+        *("audit.json", "check.txt", "metrics.json", "model.onnx", "out", "report.json")
+    ]
+    assert Path.cwd() == story.path
+    assert story.git("status", "--porcelain") == ""
+
+
+def test_a_place_that_cannot_be_entered_is_said(gs: Shell) -> None:
+    gs.write("file", "")
+    assert gs("-C", "../file", "status") == "! error: '../file' is not a directory\n[2]\n"
+    assert gs("-C", "x" * 300, "status") == f"! error: '{'x' * 300}' cannot be entered: File name too long\n[2]\n"
+    assert Path.cwd() == gs.story.path
