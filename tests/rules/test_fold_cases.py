@@ -11,13 +11,13 @@ import pytest
 
 from gitstage.approvals import PolicyChange
 from gitstage.changes import FILE, Change, Entry, below, blob_id
-from gitstage.findings import Judgement, Verdict
+from gitstage.findings import Debt, Judgement, Verdict
 from gitstage.forges import Forge, ForgeChange
 from gitstage.layout import POLICY, Records, Slot
-from gitstage.ledger import Open
+from gitstage.ledger import Open, Owed, PolicyEffect, Stood
 from gitstage.manifest import read_version
 from gitstage.rules import fold as folding
-from gitstage.rules.cases import SlotCase
+from gitstage.rules.cases import PolicyCase, SlotCase
 from gitstage.rules.fold import digest_at, layout_of
 from gitstage.rules.voices import Voices
 from gitstage.values import replace
@@ -29,6 +29,7 @@ from tests.registries import (
     empty_slot,
     manifest,
     peopled,
+    policy_file,
 )
 
 ONE, TWO = manifest("m", "1.0.0"), manifest("m", "1.1.0")
@@ -228,6 +229,29 @@ def test_while_records_are_open_what_has_passed_is_told_from_what_lies_there(ask
     )
 
 
+def test_where_a_version_comes_from_is_looked_up_where_its_records_passed_last(asked: list[Any]) -> None:
+    story = Story(policy_file())
+    story.register("m", "1.0.0").register("m", "1.1.0").register("m", "1.2.0").land()
+    story.write("production/m.yaml", ONE).land()
+    assert (asked[-1].sources, list(story.open)) == (frozenset({"registered"}), ["production/m"])
+    story.copy("models/m/1.1.0.yaml", "archived/m/1.1.0.yaml").land()
+    story.write("production/m.yaml", TWO).land()
+    assert (asked[-1].after, asked[-1].sources) == ("1.1.0", frozenset({"archived"}))
+    story.copy("models/m/1.2.0.yaml", "archived/m/1.2.0.yaml").write("models/m/notes.txt", "junk").land()
+    story.copy("models/m/1.2.0.yaml", "production/m.yaml").land()
+    assert (asked[-1].after, asked[-1].sources) == ("1.2.0", frozenset()), "its listing has not passed, and hides it"
+
+
+def test_a_rollback_is_to_what_passed_though_its_file_is_gone() -> None:
+    story = Story(policy_file())
+    for version in ("1.0.0", "1.1.0"):
+        story.register("m", version).stage("m", version).land()
+        story.promote("m", version).land()
+    story.remove("models/m/1.0.0.yaml").land()
+    story.write("production/m.yaml", ONE).copy("models/m/1.1.0.yaml", "archived/m/1.1.0.yaml").land()
+    assert (story.serves("m"), list(story.open)) == ("1.0.0", ["records/m"])
+
+
 # Records.
 
 
@@ -330,6 +354,42 @@ def test_a_policy_is_judged_with_all_that_is_known_of_it(asked: list[Any], folde
     assert (list(case.filled("staging")), list(case.filled("production"))) == ([Slot("m", "staging")], [])
     assert case.unlike(story.tree) is None
     assert case.unlike(story.trees[story.line[-2]]) == f"another {story.at('gitstage.yaml')}"
+    (judged,) = story.last.judgements
+    assert (judged.thing, judged.verdict) == ("policy", Verdict.PENDING)
+    story.approve_policy("carol").land("alice")
+    assert (story.open, [found.number for found in story.policies]) == ({}, [1, 2])
+    assert story.policies[-1] == PolicyEffect(
+        number=2,
+        blob=blob_id(story.read("gitstage.yaml")),
+        digest=hashlib.sha256(story.read("gitstage.yaml")).hexdigest(),
+        commit=story.line[-1],
+        moment=MONDAY,
+        approvers=("carol",),
+    )
+    assert (story.state.policy, story.state.policy_number, story.state.policy_since) == (story.line[-1], 2, MONDAY)
+
+
+def test_the_slots_in_effect_are_told_in_order_whatever_lies_there(asked: list[Any]) -> None:
+    story = Story(policy_file())
+    for model in ("z", "b/c", "a"):
+        story.register(model, "1.0.0").stage(model, "1.0.0")
+    story.land()
+    story.archive("a", "staging").land()
+    story.remove("staging/z.yaml").write("stray", "x").land()
+    assert list(asked[0].filled("staging")) == []
+    policy = next(case for case in reversed(asked) if isinstance(case, PolicyCase))
+    assert list(policy.filled("staging")) == [Slot("b/c", "staging"), Slot("z", "staging")]
+
+
+def test_what_changes_nothing_of_the_file_makes_no_new_policy() -> None:
+    story = Story(policy_file())
+    story.write("stray", "x").land()
+    story.remove("stray").land()
+    assert (len(story.policies), story.state.policy, story.open) == (1, story.line[0], {})
+    (judged,) = story.write("README.md", "x").land().judgements
+    assert (judged.thing, judged.verdict, judged.findings, len(story.policies)) == ("policy", Verdict.PASSED, (), 1)
+    (judged,) = story.register("m", "1.0.0").land().judgements
+    assert (judged.thing, judged.verdict, judged.findings) == ("records/m", Verdict.PASSED, ())
 
 
 def test_a_policy_that_cannot_be_read_is_judged_with_what_is_wrong_with_it(asked: list[Any]) -> None:
@@ -408,3 +468,104 @@ def test_what_is_changed_again_is_open_since_then() -> None:
         after="1.1.0",
         authors=frozenset({"bob"}),
     )
+
+
+# What is owed.
+
+GLASS: dict[str, Any] = {"waivers": {"by": ["owners", "oncall"], "settle": "72h"}}
+
+
+def owing(*models: str) -> Story:
+    """1.0.0 of some models came into production by waivers of alice's, an hour after it was staged."""
+    story = Story(peopled({"soak": "24h"}, GLASS))
+    for model in models:
+        story.register(model, "1.0.0").stage(model, "1.0.0")
+    story.land()
+    story.wait(hours=1)
+    for model in models:
+        story.promote(model, "1.0.0").waive(model, "1.0.0", "soak", "alice")
+    story.land()
+    return story
+
+
+def test_what_was_waived_is_owed_and_stands_in_what_took_effect() -> None:
+    story = owing("m")
+    about = replace(story.about("m", "1.0.0"), incumbent=None, change=0)
+    debt = Debt(
+        kind="waiver",
+        by=("alice",),
+        due=MONDAY + timedelta(hours=73),
+        rule="soak",
+        reason="it burns",
+        expires=MONDAY + timedelta(hours=9),
+    )
+    assert story.state.owed == (Owed(about=about, number=1, since=MONDAY + timedelta(hours=1), debt=debt),)
+    (effect,) = story.last.effects
+    assert (effect.debts, effect.findings) == ((debt,), story.said("production/m"))
+    assert [found.verdict for found in effect.findings] == [Verdict.WAIVED]
+    assert story.open == {}
+
+
+def test_of_two_debts_each_is_settled_by_its_own_countersignature() -> None:
+    story = owing("m", "n", "o")
+    first, second, third = story.state.owed
+    assert [owed.name for owed in story.state.owed] == ["m/production/1", "n/production/1", "o/production/1"]
+    story.wait(hours=1).say("settle", "bob", about=second.about).land()
+    assert story.state.owed == (first, third)
+    story.say("settle", "bob", about=third.about).say("settle", "bob", about=first.about).land()
+    assert len(story.state.owed) == 0
+
+
+def test_a_countersignature_that_was_none_counts_once_a_policy_says_so() -> None:
+    story = owing("m", "n")
+    for owed in story.state.owed:
+        story.say("settle", "carol", about=owed.about)
+    story.land()
+    assert [owed.name for owed in story.state.owed] == ["m/production/1", "n/production/1"]
+    roles = {"risk": ["alice", "bob"], "compliance": ["bob", "carol"], "oncall": ["dave", "carol"]}
+    story.wait(hours=1).policy(peopled({"soak": "24h"}, GLASS, roles=roles)).land()
+    assert (story.state.owed, story.open) == ((), {})
+
+
+# Who stood for what.
+
+
+def test_who_stood_for_an_emptied_slot_is_remembered_while_it_waits() -> None:
+    story = staged(peopled({"soak": "1h"}))
+    story.wait(hours=1).promote("m", "1.0.0").land("alice")
+    story.write("models/m/notes.txt", "junk").land("dave")
+    passed = story.line[-2]
+    story.archive("m").land("alice")
+    stood = Stood(blob=blob_id(empty_slot("m")), landed=story.line[-1], people=frozenset({"alice"}))
+    assert story.state.open["production/m"] == Open(
+        thing=SLOT,
+        landed=story.line[-1],
+        passed=passed,
+        since=story.now,
+        verdict=Verdict.PENDING,
+        findings=story.said("production/m")[:1],
+        stood={"production/m.yaml": stood},
+    )
+    story.outside("x", "x").land("dave")
+    assert story.state.open["production/m"].stood == {"production/m.yaml": stood}
+    story.remove("models/m/notes.txt").land("dave")
+    assert (story.serves("m"), story.open) == (None, {})
+
+
+def test_a_slot_that_stays_empty_needs_no_tag_that_could_be_blocked() -> None:
+    story = Story(policy_file())
+    story.register("m", "1.0.0").land()
+    story.write("production/m.yaml", empty_slot("m")).stage("m", "1.0.0").commit()
+    world = replace(story.world(), blocked=lambda model: f"the tag {model} is in the way")
+    assert list(folding.fold(story.state, story.steps(), world).state.open) == ["staging/m"]
+
+
+def test_what_is_judged_can_be_watched() -> None:
+    story = staged()
+    story.promote("m", "1.0.0").commit("alice")
+    seen: list[tuple[Any, Judgement]] = []
+    folded = folding.fold(
+        story.state, story.steps(), replace(story.world(), watch=lambda case, said: seen.append((case, said)))
+    )
+    ((case, said),) = seen
+    assert (case.slot, (said,)) == (SLOT, folded.judgements)
