@@ -37,8 +37,6 @@ def command(context: Context, reference: str, at: str | None, declared: bool, as
 
 
 def _print(found: Shown) -> None:
-    from gitstage.cli.drawing import size
-
     manifest, resolved = found.manifest, found.resolved
     where = f"in effect in {', '.join(found.in_effect)}" if found.in_effect else "archived" if found.archived else ""
     print_line(f"{resolved.model}@{resolved.version}" + (f"  {where}" if where else ""))
@@ -49,14 +47,11 @@ def _print(found: Shown) -> None:
     if manifest.get("description"):
         print_line(str(manifest["description"]))
     for group in ("metrics", "params", "labels", "source"):
-        rows = [[name, str(value)] for name, value in manifest.get(group, {}).items()]
+        rows = _rows(manifest.get(group, {}))
         if rows:
             click.echo("")
             print_table([group, ""], rows)
-    artifacts = [
-        [artifact["path"], size(artifact["size"]), artifact["sha256"][:12] + "…", artifact["uri"]]
-        for artifact in manifest.get("artifacts", [])
-    ]
+    artifacts = _artifacts(manifest.get("artifacts", []))
     if artifacts:
         click.echo("")
         print_table(["artifact", "size", "sha256", "uri"], artifacts)
@@ -83,6 +78,27 @@ def _print(found: Shown) -> None:
     if effects:
         click.echo("")
         print_table(["when", "stage", "what", "tag"], effects)
+
+
+def _rows(group: object) -> list[list[str]]:
+    """The names of a group with their values. What cannot be read may hold anything, and is shown as it is."""
+    if not isinstance(group, dict):
+        return [["–", str(group)]]
+    return [[str(name), str(value)] for name, value in group.items()]
+
+
+def _artifacts(group: object) -> list[list[str]]:
+    """Each artifact's path, size, digest and address, as far as it says them."""
+    from gitstage.cli.drawing import size
+
+    rows = []
+    for item in group if isinstance(group, list) else [group]:
+        said = item if isinstance(item, dict) else {"path": item}
+        length, digest = said.get("size", "–"), str(said.get("sha256", "–"))
+        short = f"{digest[:12]}…" if len(digest) > 12 else digest
+        shown = size(length) if isinstance(length, int) else str(length)
+        rows.append([str(said.get("path", "–")), shown, short, str(said.get("uri", "–"))])
+    return rows
 
 
 def _made(text: str | None) -> str:

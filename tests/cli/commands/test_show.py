@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from inline_snapshot import snapshot
 
 from tests.cli.shell import Shell
@@ -82,6 +83,23 @@ def test_it_shows_a_manifest_that_cannot_be_read_as_far_as_it_can(gs: Shell) -> 
 fraud-detector@9.9.9
 its manifest cannot be read: line 2: this is not YAML: did not find expected node content
 """)
+
+
+@pytest.mark.parametrize(
+    ("said", "rows"),
+    [
+        ("metrics: high", ["metrics", "–        high"]),
+        ("metrics: {auc: [1, 2]}", ["metrics", "auc      [1, 2]"]),
+        ("artifacts: none", ["artifact  size  sha256  uri", "none      –     –       –"]),
+        ("artifacts: {path: x}", ["artifact  size  sha256  uri", "x         –     –       –"]),
+        ("artifacts: [{path: [x]}]", ["artifact  size  sha256  uri", "['x']     –     –       –"]),
+        ("artifacts: [{size: big, sha256: 12}]", ["artifact  size  sha256  uri", "–         big       12  –"]),
+    ],
+)
+def test_what_a_manifest_says_in_the_wrong_form_is_shown_as_it_stands(gs: Shell, said: str, rows: list[str]) -> None:
+    gs.story.write("models/fraud-detector/9.9.9.yaml", f"apiVersion: gitstage/v1\nkind: ModelVersion\n{said}\n")
+    gs.story.commit("by hand")
+    assert gs("show", "fraud-detector@9.9.9").splitlines() == ["fraud-detector@9.9.9", "", *rows]
 
 
 def test_what_is_not_there_is_said(gs: Shell) -> None:
