@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gitstage.canonical import DocumentError
 from gitstage.errors import GitstageError
@@ -78,6 +78,18 @@ def run(
         return attest(scene.registry, ref.model, version, name, pen.signed(statement))
 
     return carry_out(registry, planner, models={ref.model}, push=push, dry_run=dry_run)
+
+
+def statement(registry: Registry, text: str, **options: Any) -> bytes:
+    """The statement that `run` would write down, with the same options; for those who sign with something else.
+
+    Nothing is changed. Raises what `run` raises, and GitstageError where a statement says the same already.
+    """
+    plan = run(registry, text, **options, dry_run=True).plan
+    for entry in plan.edits.values():
+        if entry is not None:
+            return plan.blobs[entry.oid]
+    raise GitstageError("; ".join(plan.notes) or "there is nothing to say")
 
 
 def _statement(registry: Registry, model: str, version: str, manifest: bytes, name: str, tested: Tested) -> bytes:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
 from inline_snapshot import snapshot
 
+from gitstage.evidence import test_result as make_statement
 from tests.cli.shell import Shell
 from tests.operations.keyless import WHAT, bundle, trusting
 from tests.operations.test_keyless import without
@@ -139,3 +141,26 @@ def test_a_bundle_of_a_file_is_refused_with_what_makes_a_statement(keyless: Shel
 ! error: …/blob.json: the bundle signs a file, and holds no statement about it (cosign attest-blob makes one, sign-blob does not)
 [2]
 """)
+
+
+def test_a_statement_is_written_for_another_tool_to_sign(keyless: Shell) -> None:
+    file = keyless.story.path.parent / "statement.json"
+    what = ("attest", WHAT, "--name", "load-test", "--result", "passed", "--output", f"{file}")
+    before = keyless.state()
+    assert keyless(*what) == ""
+    assert file.read_bytes() == make_statement(
+        "fraud-detector", "1.2.0", digest_of(keyless), "load-test", "PASSED", {}, keyless.story.now
+    )
+    for option in ("--push", "--json"):
+        file.unlink(missing_ok=True)
+        assert keyless(*what, option) == snapshot("""\
+! error: --output writes a statement to a file, and changes nothing
+!   try: leave out --push and --json
+[2]
+""")
+        assert not file.exists()
+    assert keyless.state() == before
+
+
+def digest_of(shell: Shell) -> str:
+    return hashlib.sha256(shell.story.read("models/fraud-detector/1.2.0.yaml").encode()).hexdigest()

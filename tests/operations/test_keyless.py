@@ -228,6 +228,19 @@ def test_a_bundle_says_everything_itself(keyless: Story, options: Mapping[str, A
     assert said in caught.value.message
 
 
+def test_what_is_to_be_signed_elsewhere_is_what_attest_would_write(keyless: Story) -> None:
+    options: dict[str, Any] = {"kind": "test-result", "name": "load-test", "result": "passed", "metrics": {"p99": 3.5}}
+    with unchanged(keyless.path):
+        data = attest.statement(keyless.registry(), WHAT, **options)
+    file = keyless.path.parent / "bundle.json"
+    file.write_bytes(ours().bundle(data, Wish(made=keyless.now, begins=keyless.now)))
+    attested(keyless, file)
+    (item,) = show.run(keyless.registry(), WHAT).evidence
+    assert (item.metrics, item.made, item.counts) == ({"p99": 3.5}, "2026-03-01T17:00:00+00:00", True)
+    with pytest.raises(GitstageError, match=f"{FOLDER}/1.json says the same"):
+        attest.statement(keyless.registry(), WHAT, **options)
+
+
 def test_a_statement_in_a_bundle_that_is_none_is_refused(keyless: Story) -> None:
     file = keyless.path.parent / "bundle.json"
     for payload, said in (

@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
+from tests.signatures.timestamps import TimestampAuthority
+
 MONDAY = datetime(2026, 11, 23, 9, tzinfo=UTC)
 """When a signature is made, unless it is said otherwise."""
 WORKFLOW = "https://github.com/acme/fraud/.github/workflows/test.yml@refs/heads/main"
@@ -71,9 +73,10 @@ def changed(data: bytes, at: int = -1) -> bytes:
 class Wish:
     """What a certificate and its log entries say, and where they go wrong.
 
-    `names` and `extensions` stand in the certificate. `made` is when the log took the entry, `valid` the time of the
-    certificate, from its beginning. `entry`, `body` and `certificate` change what they are given before it is signed or
-    written; `forgets` names parts that are left out.
+    `names` and `extensions` stand in the certificate, which `begins` and `lasts`. `made` is when the log took the
+    entry, and `stamped` are the moments at which a timestamp authority saw the signature: with some, the log is one of
+    Rekor's second version, which promises nothing and knows no time. `signer`, `log`, `ct_log` and `stamps` are others
+    than the authority's own, `logged` is what the log got instead of the payload, and `forgets` names what is left out.
     """
 
     identity: str = WORKFLOW
@@ -91,6 +94,8 @@ class Wish:
     log: Key | None = None
     signer: Key | None = None
     logged: Callable[[bytes], bytes] = field(default=lambda payload: payload)
+    stamped: tuple[datetime, ...] = ()
+    stamps: TimestampAuthority | None = None
 
 
 class Authority:
@@ -98,26 +103,18 @@ class Authority:
 
     def __init__(self) -> None:
         self.root_key, self.key, self.ct_log, self.log = new_key(), new_key(), new_key(), new_key()
+        self.stamps = TimestampAuthority()
         self.root = _authority("root", self.root_key, None, self.root_key)
         self.intermediate = _authority("intermediate", self.key, self.root, self.root_key)
 
     def trusted_root(self, **other: object) -> bytes:
         """The trusted_root.json that trusts these."""
-        start = {"start": "2020-01-01T00:00:00Z"}
-        chain = [{"rawBytes": b64(one.public_bytes(Encoding.DER))} for one in (self.intermediate, self.root)]
         document = {
             "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
             "tlogs": [_instance("https://log.test", self.log)],
-            "certificateAuthorities": [
-                {
-                    "subject": {"organization": "test", "commonName": "root"},
-                    "uri": "https://ca.test",
-                    "certChain": {"certificates": chain},
-                    "validFor": start,
-                }
-            ],
+            "certificateAuthorities": [_chain("https://ca.test", self.intermediate, self.root)],
             "ctlogs": [_instance("https://ct.test", self.ct_log)],
-            "timestampAuthorities": [],
+            "timestampAuthorities": [_chain("https://timestamps.test", *self.stamps.chain)],
             **other,
         }
         return (json.dumps(document, indent=2) + "\n").encode()
@@ -134,13 +131,17 @@ class Authority:
         kind = wish.payload_type.encode()
         pae = b" ".join([b"DSSEv1", b"%d" % len(kind), kind, b"%d" % len(payload), payload])
         signature = signed(key, pae)
-        entry = self.entry(_dsse(wish.logged(payload), signature, certificate), wish)
+        if wish.stamped:
+            entry = self.entry(_hashed(wish.logged(pae), signature, certificate), wish)
+        else:
+            entry = self.entry(_dsse(wish.logged(payload), signature, certificate), wish)
+        stamps = [(wish.stamps or self.stamps).stamp(signature, moment) for moment in wish.stamped]
         return {
             "mediaType": BUNDLE,
             "verificationMaterial": {
                 "certificate": {"rawBytes": b64(certificate.public_bytes(Encoding.DER))},
                 "tlogEntries": [entry],
-                "timestampVerificationData": {"rfc3161Timestamps": []},
+                "timestampVerificationData": {"rfc3161Timestamps": [{"signedTimestamp": b64(one)} for one in stamps]},
             },
             "dsseEnvelope": {
                 "payload": b64(payload),
@@ -206,7 +207,11 @@ class Authority:
             },
             "canonicalizedBody": b64(body),
         }
-        return {name: value for name, value in entry.items() if name not in wish.forgets}
+        forgets = wish.forgets
+        if wish.stamped:
+            entry["kindVersion"] = {"kind": "hashedrekord", "version": "0.0.2"}
+            forgets |= {"integratedTime", "inclusionPromise"}
+        return {name: value for name, value in entry.items() if name not in forgets}
 
 
 def written(document: Mapping[str, object]) -> bytes:
@@ -267,6 +272,17 @@ def _instance(url: str, key: Key) -> dict[str, object]:
     }
 
 
+def _chain(uri: str, *certificates: x509.Certificate) -> dict[str, object]:
+    """An authority of a trusted root."""
+    chain = [{"rawBytes": b64(one.public_bytes(Encoding.DER))} for one in certificates]
+    return {
+        "subject": {"organization": "test", "commonName": "root"},
+        "uri": uri,
+        "certChain": {"certificates": chain},
+        "validFor": {"start": "2020-01-01T00:00:00Z"},
+    }
+
+
 def _scts(log: Key, issuer: bytes, certificate: bytes, moment: datetime) -> bytes:
     """A list of one signed certificate timestamp (RFC 6962, 3.2 and 3.3), as the value of its extension."""
     stamp = int(moment.timestamp() * 1000)
@@ -287,6 +303,20 @@ def _dsse(payload: bytes, signature: bytes, certificate: x509.Certificate) -> by
         "signatures": [{"signature": b64(signature), "verifier": b64(certificate.public_bytes(Encoding.PEM))}],
     }
     return json.dumps({"apiVersion": "0.0.1", "kind": "dsse", "spec": spec}, sort_keys=True).encode()
+
+
+def _hashed(pae: bytes, signature: bytes, certificate: x509.Certificate) -> bytes:
+    """The entry of Rekor's second version for an envelope: the kind `hashedrekord`, version 0.0.2."""
+    verifier = {
+        "x509Certificate": {"rawBytes": b64(certificate.public_bytes(Encoding.DER))},
+        "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+    }
+    spec = {
+        "data": {"algorithm": "SHA2_256", "digest": b64(hashlib.sha256(pae).digest())},
+        "signature": {"content": b64(signature), "verifier": verifier},
+    }
+    document = {"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": {"hashedRekordV002": spec}}
+    return json.dumps(document, sort_keys=True).encode()
 
 
 def _tree(leaves: list[bytes], index: int) -> tuple[bytes, list[bytes]]:

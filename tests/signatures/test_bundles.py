@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache
+from importlib import resources
 from typing import Any, NoReturn
 
 import pytest
@@ -17,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from gitstage.envelopes import identity_key, read_envelope
 from gitstage.errors import CannotVerify
-from gitstage.signatures.bundles import INSTALL, Bundles
+from gitstage.signatures.bundles import INSTALL, Bundles, prove
 from tests.signatures.authority import (
     GITHUB,
     ISSUER,
@@ -31,6 +33,7 @@ from tests.signatures.authority import (
     text_der,
     written,
 )
+from tests.signatures.timestamps import TimestampAuthority
 
 STATEMENT = b'{"_type": "https://in-toto.io/Statement/v1", "predicateType": "https://example.com/p"}'
 WHO = identity_key(GITHUB, WORKFLOW)
@@ -262,6 +265,86 @@ def test_every_part_of_the_root_has_to_be_ours(part: str) -> None:
 def test_the_identity_is_the_certificates_to_the_letter() -> None:
     signers, _ = asked(made(identity=WORKFLOW.upper()))
     assert signers == {identity_key(GITHUB, WORKFLOW.upper())} != {WHO}
+
+
+# The second version of the log, which knows no time: a timestamp authority does
+
+
+LATE = timedelta(minutes=9, seconds=1)
+
+
+def test_a_timestamp_says_when_where_the_log_does_not() -> None:
+    for stamped in ((MONDAY,), (MONDAY, MONDAY + timedelta(minutes=1))):
+        assert asked(made(stamped=stamped)) == (frozenset({WHO}), "")
+
+
+@pytest.mark.parametrize(
+    ("wish", "why"),
+    [
+        ({"stamped": (MONDAY + LATE,)}, "certificate"),
+        ({"stamped": (MONDAY - timedelta(minutes=2),)}, "certificate"),
+        ({"stamped": (MONDAY, MONDAY + LATE)}, "certificate"),
+        ({"stamped": (MONDAY,), "stamps": TimestampAuthority()}, "not enough sources of verified time"),
+        ({"stamped": (MONDAY,), "logged": lambda pae: pae + b" "}, "log entry is inconsistent with other materials"),
+        ({"stamped": (MONDAY,), "log": new_key()}, "invalid log entry: checkpoint"),
+        ({"stamped": (MONDAY,), "ct_log": new_key()}, "SCT verify failed"),
+        ({"stamped": (MONDAY,) * 33}, "too many signed timestamp: 33 > 32"),
+    ],
+)
+def test_a_timestamp_that_is_not_right_shows_nothing(wish: Mapping[str, Any], why: str) -> None:
+    signers, reason = asked(made(**wish))
+    assert signers == frozenset()
+    assert why in reason
+
+
+STAMP = ("verificationMaterial", "timestampVerificationData", "rfc3161Timestamps", 0, "signedTimestamp")
+
+
+def test_what_a_timestamp_bears_witness_to_may_not_change() -> None:
+    """Its certificate may: it is the root's that counts."""
+    parts = ours().parts(STATEMENT, Wish(stamped=(MONDAY,)))
+    stamps = parts["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"]
+    stamp = base64.b64decode(stamps[0]["signedTimestamp"])
+    signature = base64.b64decode(parts["dsseEnvelope"]["signatures"][0]["sig"])
+    for witnessed in (hashlib.sha256(signature).digest(), b"20261123090000Z", stamp[-8:]):
+        at = stamp.index(witnessed) + len(witnessed) - 2
+        stamps[0]["signedTimestamp"] = b64(changed(stamp, at))
+        assert asked(written(parts))[0] == frozenset(), witnessed
+    stamps[0]["signedTimestamp"] = b64(stamp)
+    assert asked(written(parts))[0] == {WHO}
+
+
+def test_the_timestamp_of_another_signature_is_not_this_ones() -> None:
+    other = ours().stamps.stamp(b"another signature", MONDAY)
+    assert asked(altered(said(b64(other), *STAMP), stamped=(MONDAY,))) == (
+        frozenset(),
+        "not enough sources of verified time",
+    )
+
+
+def test_a_root_without_timestamp_authorities_trusts_none() -> None:
+    bare = ours().trusted_root(timestampAuthorities=[])
+    assert asked(made(stamped=(MONDAY,)), bare)[1].startswith("no Timestamp Authorities have been provided")
+    assert asked(made(), bare)[0] == {WHO}
+
+
+def test_a_timestamp_alone_without_a_log_is_not_enough() -> None:
+    """As GitHub signs for private repositories: the library asks for an entry in a log."""
+    found = altered(said([], "verificationMaterial", "tlogEntries"), stamped=(MONDAY,))
+    assert asked(found) == (frozenset(), "expected exactly one log entry in bundle")
+
+
+# The roots of the public instance and of its rehearsal, as the library brings them
+
+
+@pytest.mark.parametrize("instance", ["sigstore", "sigstage"])
+def test_a_real_root_can_be_used_and_vouches_for_nobody_of_ours(instance: str) -> None:
+    folder = f"https%3A%2F%2Ftuf-repo-cdn.{instance}.dev"
+    real = resources.files("sigstore").joinpath("_store", folder, "trusted_root.json").read_bytes()
+    prove(real)
+    signers, reason = asked(made(), real)
+    assert signers == frozenset()
+    assert "certificate" in reason
 
 
 # Hostile files

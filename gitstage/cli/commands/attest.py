@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from gitstage.cli.completing import complete_reference
 from gitstage.cli.context import Context, changing, numbers, pass_context, sign_option
+from gitstage.cli.output import write_file
+from gitstage.errors import GitstageError
 
 
 @click.command(
@@ -16,6 +19,8 @@ Examples:
   gitstage attest fraud-detector@1.1.0 --type test-result --name load-test --result passed --metric latency_p99_ms=12.5
   gitstage attest fraud-detector@1.1.0 --name unit-tests --file junit.xml --sign ~/.ssh/id_ed25519
   gitstage attest fraud-detector@1.1.0 --type provenance --name build --file provenance.intoto.json
+  gitstage attest fraud-detector@1.1.0 --name unit-tests --file junit.xml --output statement.json
+  gitstage attest fraud-detector@1.1.0 --name unit-tests --file statement.sigstore.json
 """
 )
 @click.argument("what", shell_complete=complete_reference, metavar="MODEL@VERSION")
@@ -32,7 +37,13 @@ Examples:
     "report",
     type=click.Path(path_type=Path),
     metavar="REPORT",
-    help="A JUnit report, a JSON file of metrics, or a statement that another tool has made.",
+    help="A JUnit report, a JSON file of metrics, or a statement that another tool has made or signed.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the statement there, to be signed by another tool, and change nothing.",
 )
 @sign_option()
 @changing
@@ -45,6 +56,7 @@ def command(
     result: str | None,
     metrics: tuple[str, ...],
     report: Path | None,
+    output: Path | None,
     sign: tuple[str, ...],
     push: bool,
     dry_run: bool,
@@ -57,16 +69,20 @@ def command(
     from gitstage.cli.outcomes import tell
     from gitstage.operations import attest
 
-    outcome = attest.run(
-        context.registry(),
-        what,
-        kind=kind,
-        name=name,
-        result=result,
-        metrics=numbers(metrics, "--metric"),
-        report=report,
-        sign=sign,
-        push=push,
-        dry_run=dry_run,
-    )
+    options: dict[str, Any] = {
+        "kind": kind,
+        "name": name,
+        "result": result,
+        "metrics": numbers(metrics, "--metric"),
+        "report": report,
+        "sign": sign,
+    }
+    if output is not None:
+        if push or as_json:
+            raise GitstageError(
+                "--output writes a statement to a file, and changes nothing", hint="leave out --push and --json"
+            )
+        write_file(output, attest.statement(context.registry(), what, **options).decode())
+        return 0
+    outcome = attest.run(context.registry(), what, **options, push=push, dry_run=dry_run)
     return tell(outcome, as_json=as_json)
