@@ -14,7 +14,7 @@ empty :=
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-run demo test tests coverage lint format types fuzz sweep mutation bench docs pictures schema lock build clean
+.PHONY: help install install-run demo test tests coverage lint format types steps fuzz sweep nightly mutation bench docs pictures schema lock build clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -48,6 +48,9 @@ format: install ## write the code as `make lint` wants it
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
 
+steps: install ## 10,000 random steps, legal and illegal, against the judge
+	@$(BIN)/pytest --inline-snapshot=disable --hypothesis-profile=nightly --timeout=0 -q -rP $(ARGS) tests/rules/test_fold_model.py
+
 fuzz: install ## the property tests, ROUNDS times, each time with other examples
 	@for round in $$(seq $(ROUNDS)); do \
 	    $(BIN)/pytest -n $(WORKERS) --inline-snapshot=disable --hypothesis-profile=fuzz -m "hypothesis and not slow" --timeout=0 -q $(ARGS) || exit; \
@@ -55,6 +58,9 @@ fuzz: install ## the property tests, ROUNDS times, each time with other examples
 
 sweep: install ## what takes minutes: every kill point, fifty promoters, long histories
 	@$(BIN)/pytest -n $(WORKERS) --inline-snapshot=disable -m slow --timeout=1800 -q $(ARGS)
+
+nightly: ## what takes too long for every push: steps, fuzz, sweep
+	@$(MAKE) --no-print-directory --keep-going steps fuzz sweep
 
 # ARGS names modules, as in ARGS='rules.waivers evidence'; all of them take hours. `mutmut show NAME` shows one mutant.
 # What was measured stays in mutants/ until its function changes.

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("fuzz", deadline=None, print_blob=True)  # `make fuzz`: other examples each time
+settings.register_profile("nightly", deadline=None, print_blob=True, max_examples=250, stateful_step_count=50)
 
 FIXED = {
     "GIT_CONFIG_NOSYSTEM": "1",

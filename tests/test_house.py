@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gitstage.rules import ALL, JUDGED_ELSEWHERE
 
@@ -313,6 +314,17 @@ def test_what_make_is_told_in_the_docs_is_a_target() -> None:
     }
     assert told - make_targets() == set()
     assert {"demo", "test", "lint", "bench"} <= make_targets()
+
+
+def test_the_night_does_what_make_nightly_does() -> None:
+    recipe = (HOUSE / "Makefile").read_text("utf-8").partition("\nnightly:")[2].partition("\n\n")[0]
+    workflow = yaml.safe_load((HOUSE / ".github/workflows/nightly.yml").read_text("utf-8"))
+    (job,) = workflow["jobs"].values()
+    assert job["strategy"]["matrix"]["what"] == recipe.partition("--keep-going ")[2].split()
+    assert set(job["strategy"]["matrix"]["what"]) <= make_targets()
+    # YAML 1.1 reads the key `on` as a truth value.
+    assert (set(workflow[True]), workflow["permissions"]) == ({"schedule", "workflow_dispatch"}, {})
+    assert job["permissions"] == {"contents": "read"}
 
 
 def test_the_scripts_of_ci_are_executable() -> None:
