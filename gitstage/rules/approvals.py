@@ -49,12 +49,11 @@ def gate(case: SlotCase, gate: Gate) -> Answers:
     there, reasons = approvers(case)
     # What only warns takes nobody away from what refuses.
     rules = sorted(gate.approvals, key=lambda rule: rule.enforce == "warn")
-    who = [frozenset(case.policy.people_named(rule.from_, model=case.slot.model)) for rule in rules]
-    needs = [(rule.count, people) for rule, people in zip(rules, who, strict=True)]
+    needs = [(rule.count, frozenset(case.policy.people_named(rule.from_, model=case.slot.model))) for rule in rules]
     met = matched(needs, there - authors)
     reasons += tuple(f"{person} made the change" for person in sorted(there & authors))
     hint = f"gitstage approve {case.slot.model}@{case.after} --for {case.slot.stage} --sign KEY"
-    for rule, people, found in zip(rules, who, met, strict=True):
+    for rule, (_, people), found in zip(rules, needs, met, strict=True):
         answer = counted(rule, found, sorted(people - authors - there), reasons, hint)
         yield answer if rule.enforce == "refuse" else replace(answer, advisory=True)
 
@@ -127,8 +126,13 @@ def spoke(case: SlotCase, kind: str) -> tuple[frozenset[str], tuple[str, ...]]:
             found, why = case.voices.signers_of(data)
             people |= found
         if why is not None:
-            reasons.append(f"{name} {why}" if why.startswith(("is ", "was ", "has ")) else f"{name}: {why}")
+            reasons.append(uncounted(name, why))
     return frozenset(people), tuple(reasons)
+
+
+def uncounted(name: str, why: str) -> str:
+    """Why a statement does not count: `approval-bob/1.json has expired`, `approval-bob/1.json: not signed`."""
+    return f"{name} {why}" if why.startswith(("is ", "was ", "has ")) else f"{name}: {why}"
 
 
 def slot(case: SlotCase) -> Answers:

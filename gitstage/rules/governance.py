@@ -11,7 +11,7 @@ from gitstage.findings import Verdict
 from gitstage.layout import APPROVAL, EVIDENCE, POLICY_EVIDENCE
 from gitstage.people import matched
 from gitstage.policy import Policy
-from gitstage.rules.approvals import NOBODY_KNOWS, asked_for, counted, missing
+from gitstage.rules.approvals import NOBODY_KNOWS, asked_for, counted, missing, uncounted
 from gitstage.rules.cases import Answer, Answers, PolicyCase, RecordsCase
 from gitstage.rules.tombstones import digests
 from gitstage.rules.voices import Voices, statements_called
@@ -104,11 +104,10 @@ def _governed(case: _Asked) -> Answers:
             )
         return
     there, reasons = _approvers(case)
-    who = [frozenset(policy.people_named(rule.from_)) for rule in policy.governance]
-    needs = [(rule.count, people) for rule, people in zip(policy.governance, who, strict=True)]
+    needs = [(rule.count, frozenset(policy.people_named(rule.from_))) for rule in policy.governance]
     met = matched(needs, there - authors)
     reasons += tuple(f"{person} made the change" for person in sorted(there & authors))
-    for rule, people, found in zip(policy.governance, who, met, strict=True):
+    for rule, (_, people), found in zip(policy.governance, needs, met, strict=True):
         others = sorted(people - authors - there)
         yield counted(rule, found, others, reasons, "gitstage approve --policy --sign KEY")
 
@@ -128,6 +127,6 @@ def _approvers(case: _Asked) -> tuple[frozenset[str], tuple[str, ...]]:
             found, why = case.voices.signers_of(data)
             people |= found
         if why is not None:
-            reasons.append(f"{name} {why}" if why.startswith(("is ", "was ", "has ")) else f"{name}: {why}")
+            reasons.append(uncounted(name, why))
     reviewed, others = case.voices.approved_on_forge(case.voices.landed, case.unlike)
     return frozenset(people) | reviewed, (*reasons, *others)

@@ -163,7 +163,7 @@ def _source(case: SlotCase) -> str | None:
 
 
 def _metrics(case: SlotCase) -> dict[str, tuple[float | None, float | None]]:
-    incoming, incumbent = case.incoming() if case.matched else None, case.incumbent()
+    incoming, incumbent = case.incoming(), case.incumbent()
     if incoming is None:
         return {}
     before = {} if incumbent is None else incumbent.metrics

@@ -26,7 +26,7 @@ def slot(case: SlotCase) -> Answers:
         return
     if case.action == "rollback" or case.from_stages:
         return
-    allowed = ", ".join(case.policy.stages[case.slot.stage].from_) or "nowhere"
+    allowed = ", ".join(case.policy.stages[case.slot.stage].from_)
     if case.action == "adopt":
         yield Answer(
             message=f"adopted: it did not come from {allowed} (allowed until {case.policy.adopt_until})",

@@ -24,9 +24,9 @@ def policy(case: PolicyCase) -> Answers:
     for change, place in case.changes:
         if place.kind == "evidence" and change.before is not None and change.after is not None:
             yield Answer(message="evidence never changes", path=change.path, hint="gitstage withdraw --policy")
-    added = {place.name for change, place in case.changes if place.kind == "evidence" and change.before is None}
-    for name in sorted(added, key=str):
-        yield from _numbered(case.after, f"{EVIDENCE}/{POLICY_EVIDENCE}/{name}", str(name))
+    added = {str(place.name) for change, place in case.changes if place.kind == "evidence" and change.before is None}
+    for name in sorted(added):
+        yield from _numbered(case.after, f"{EVIDENCE}/{POLICY_EVIDENCE}/{name}", name)
 
 
 def records(case: RecordsCase) -> Answers:
@@ -60,12 +60,12 @@ def records(case: RecordsCase) -> Answers:
 
 def _numbers(case: RecordsCase) -> Answers:
     added = {
-        (place.version, place.name)
+        (str(place.version), str(place.name))
         for change, place in case.changes
         if place.kind == "evidence" and change.before is None and change.after is not None
     }
-    for version, name in sorted(added, key=str):
-        yield from _numbered(case.after, f"{evidence_folder(case.model, str(version))}/{name}", str(name))
+    for version, name in sorted(added):
+        yield from _numbered(case.after, f"{evidence_folder(case.model, version)}/{name}", name)
 
 
 def _numbered(registry: Snapshot, folder: str, name: str) -> Answers:

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from gitstage.approvals import PolicyChange, PolicySaid, read_said
 from gitstage.changes import EXECUTABLE, Entry
 from gitstage.findings import Finding, Verdict
 from gitstage.forges import Forge, ForgeChange, Review
 from gitstage.manifest import tombstone
 from gitstage.rules import governance
 from gitstage.rules.fold import digest_at
-from tests.registries import Story, peopled, policy_case, tree
+from gitstage.rules.voices import Voices
+from tests.registries import Story, believing, peopled, policy_case, tree
 
 ONE = [{"count": 1, "from": "compliance"}]
 GATE = {"metrics": [{"name": "auc", "min": 0.5}]}
@@ -33,6 +35,12 @@ def looser(**more: Any) -> bytes:
 
 def said(it: Story) -> Finding:
     (found,) = [found for found in it.said("policy") if found.rule == "governance"]
+    return found
+
+
+def read_policy_said(data: bytes) -> PolicySaid:
+    found = read_said(data)
+    assert isinstance(found, PolicySaid)
     return found
 
 
@@ -106,6 +114,38 @@ def test_not_everybody_approves_a_policy(by: tuple[str, ...], message: str) -> N
     assert said(it).message == message
 
 
+def test_an_approval_has_its_time() -> None:
+    it = Story(peopled(GATE, governance=ONE))
+    it.policy(looser()).land("alice")
+    it.wait(hours=2).approve_policy("bob", made=it.now - timedelta(hours=1), expires=it.now)
+    it.approve_policy("carol", made=it.now + timedelta(minutes=1)).land()
+    assert said(it).message == (
+        "1 approval by compliance missing (bob or carol could); "
+        "approval-bob/1.json has expired (2026-11-23T12:00:00Z); "
+        "approval-carol/1.json is dated in the future (2026-11-23T12:01:00Z)"
+    )
+    it.wait(minutes=1).tag()
+    assert it.open == {}
+
+
+def test_what_is_no_approval_hides_none_behind_it() -> None:
+    it = Story(peopled(GATE, governance=ONE))
+    it.register("m", "1.0.0", auc=0.9).approve("m", "1.0.0", "alice").land()
+    other = it.read("evidence/m/1.0.0/approval-alice/1.json")
+    it.policy(looser()).approve_policy("carol")
+    policy = hashlib.sha256(it.read("gitstage.yaml")).hexdigest()
+    case = replace(
+        policy_case({"gitstage.yaml": peopled(GATE, governance=ONE)}, {"gitstage.yaml": looser()}),
+        after=it.write(f"evidence/policy/{policy}/approval-alice/1.json", other).registry,
+        about=lambda: read_policy_said(it.read(f"evidence/policy/{policy}/approval-carol/1.json")).about,
+        voices=Voices(
+            policy=it.in_effect, now=it.now, authors_known=frozenset({"bob"}), signed_by=believing, policy_since=it.now
+        ),
+    )
+    assert [(found.verdict, found.people) for found in governance.policy(case)] == [(Verdict.PASSED, ("carol",))]
+    assert governance.is_met(case)
+
+
 def test_without_governance_nobody_is_asked() -> None:
     it = Story(peopled(GATE, protected=["CODEOWNERS"]))
     it.policy(looser()).outside("CODEOWNERS", "x").land()
@@ -115,10 +155,18 @@ def test_without_governance_nobody_is_asked() -> None:
 def test_where_nobody_can_tell_who_made_it_nobody_can_be_counted() -> None:
     it = Story(peopled(GATE, governance=[*ONE, {"count": 1, "from": "risk"}]))
     it.policy(looser()).approve_policy("bob").approve_policy("carol").land()
-    assert [found.message for found in it.said("policy")] == [
-        "1 approval by compliance missing: nobody can tell who made this change",
-        "1 approval by risk missing: nobody can tell who made this change",
-    ]
+    assert it.said("policy") == tuple(
+        Finding(
+            rule="governance",
+            verdict=Verdict.PENDING,
+            message=f"1 approval by {role} missing: nobody can tell who made this change",
+            value="0 of 1",
+            threshold=f"1 from {role}",
+            hint="sign the commits (git config commit.gpgsign true), or let the forge say who it was: "
+            "--approvals FILE.json",
+        )
+        for role in ("compliance", "risk")
+    )
 
 
 def test_several_requirements_are_met_by_different_people() -> None:
@@ -276,7 +324,16 @@ def test_where_there_was_no_policy_nobody_is_asked() -> None:
     assert (list(governance.policy(case)), governance.is_met(case)) == ([], False)
     old = policy_case({"gitstage.yaml": looser()}, {"README.md": "x"})
     assert list(governance.policy(old)) == []
-    assert replace(old, about=lambda: None) == old
+
+
+def test_what_an_approval_would_be_bound_to_is_worked_out_only_where_one_is_asked_for() -> None:
+    def about() -> PolicyChange:
+        raise AssertionError("the digests of all protected files")
+
+    case = policy_case({"gitstage.yaml": peopled(GATE)}, {"gitstage.yaml": looser()})
+    assert list(governance.policy(replace(case, about=about))) == []
+    new = policy_case({}, {"gitstage.yaml": looser()})
+    assert list(governance.policy(replace(new, about=about))) == []
 
 
 # Redacting

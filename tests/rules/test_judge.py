@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gitstage.changes import Nothing
+from gitstage.errors import CannotVerify
 from gitstage.findings import Debt, Finding, Judgement, Verdict
 from gitstage.layout import POLICY, Records, Slot
 from gitstage.ledger import Open
@@ -16,6 +17,9 @@ from gitstage.rules.judge import judge_policy, judge_records, judge_slot, slot_o
 from gitstage.rules.voices import CommitBy, Voices
 from tests.registries import (
     MONDAY,
+    PEOPLE,
+    ROLES,
+    STAGES,
     Content,
     effect,
     gated,
@@ -26,6 +30,7 @@ from tests.registries import (
     public_key,
     records_case,
     slot_case,
+    statement,
 )
 
 ONE, TWO = manifest("m", "1.0.0", auc=0.951, f1=1), manifest("m", "1.1.0", auc=0.938, p99=7)
@@ -191,14 +196,14 @@ def test_what_registers_versions_and_does_nothing_else_is_called_so() -> None:
 # What could be a promotion and is a rollback
 
 
-WEEKEND = {"windows": [{"deny": "Fri 16:00 - Mon 08:00", "timezone": "UTC"}]}
+WEEKEND: dict[str, Any] = {"windows": [{"deny": "Fri 16:00 - Mon 08:00", "timezone": "UTC"}]}
 SUNDAY = MONDAY - timedelta(days=1)
 ONCALL: dict[str, Any] = {"rollback": {"by": ["oncall"], "settle": "72h"}}
 
 
 def back(*by: str, production: dict[str, Any] = ONCALL, **more: Any) -> Judgement:
     """What is said when 1.1.0 is back, in a commit that these people signed: it sits in staging still."""
-    policy = peopled(WEEKEND, production)
+    policy = more.pop("policy", None) or peopled(WEEKEND, production)
     signed = CommitBy(frozenset(map(public_key, by)), frozenset({"production/m.yaml"}))
     slot = Slot("m", "production")
     fields: dict[str, Any] = {
@@ -252,3 +257,77 @@ def test_a_promotion_that_one_person_approved_leaves_no_debt() -> None:
         ("signed-commits", ("carol",)),
     ]
     assert judgement.debts == ()
+
+
+def test_a_rollback_where_nobody_is_named_for_it_needs_the_approvals_of_every_gate() -> None:
+    asked = {"approvals": [{"count": 1, "from": "risk"}], **WEEKEND}
+    other = {"approvals": [{"count": 1, "from": "oncall"}]}
+    stages = {**STAGES, "production": {"from": ["staging"], "gates": ["one", "two"]}}
+    policy = policy_file(stages, {"one": asked, "two": other}, people=PEOPLE, roles=ROLES)
+    rolled = back(policy=policy, now=SUNDAY, sources=[])
+    assert [(found.rule, found.gate, found.threshold) for found in rolled.findings] == [
+        ("approvals", "one", "1 from risk"),
+        ("approvals", "two", "1 from oncall"),
+    ]
+    assert back(action="archive", incoming=None, sources=[], policy=policy).findings == ()
+
+
+def test_what_was_here_by_a_waiver_only_comes_back_through_the_gates() -> None:
+    slot = Slot("m", "production")
+    waived = Finding(rule="windows", gate="standard", verdict=Verdict.WAIVED, message="it burns")
+    by_waiver = replace(effect(slot, 2, "1.1.0"), findings=(waived,))
+    rolled = back("dave", now=SUNDAY, sources=[], past=[by_waiver, effect(slot, 3, "1.0.0")])
+    assert [(found.rule, found.gate, found.verdict) for found in rolled.findings] == [
+        ("approvals", None, Verdict.PASSED),
+        ("windows", "standard", Verdict.PENDING),
+    ]
+
+
+def test_where_no_signature_can_be_verified_the_rule_that_asked_refuses() -> None:
+    def cannot(data: bytes) -> frozenset[str]:
+        raise CannotVerify("ssh-keygen is not installed", hint="apt install openssh-client")
+
+    policy = peopled({"evidence": [{"type": "test-result", "name": "load-test", "signed-by": "risk"}]})
+    files: dict[str, Content | None] = {
+        "archived/m/1.0.0.yaml": manifest("m", "1.0.0"),
+        "evidence/m/1.1.0/load-test/1.json": statement(manifest("m", "1.1.0"), "load-test"),
+    }
+    voices = Voices(policy=read_policy(policy), now=MONDAY, signed_by=cannot)
+    assert judge_slot(slot_case({}, files, policy=policy, voices=voices)).findings == (
+        Finding(
+            rule="evidence",
+            gate="standard",
+            verdict=Verdict.REFUSED,
+            message="no signature can be verified: ssh-keygen is not installed",
+            hint="apt install openssh-client",
+        ),
+    )
+
+
+def test_a_finding_says_all_that_the_rule_said() -> None:
+    archived: dict[str, Content | None] = {"archived/m/1.0.0.yaml": manifest("m", "1.0.0")}
+    (shut,) = judge_slot(slot_case({}, archived, policy=gated(**WEEKEND), now=SUNDAY)).findings
+    assert shut == Finding(
+        rule="windows",
+        gate="standard",
+        verdict=Verdict.PENDING,
+        message="shut: deny Fri 16:00 - Mon 08:00, UTC",
+        value="opens in 22h",
+        threshold="deny Fri 16:00 - Mon 08:00, UTC",
+        opens=MONDAY - timedelta(hours=2),
+    )
+    rule = {"name": "licensed", "expr": "false", "message": "needs a licence", "enforce": "warn"}
+    (own,) = judge_slot(slot_case({}, archived, policy=gated(rules=[rule]))).findings
+    assert (own.rule, own.verdict, own.message, own.advisory) == (
+        "rules/licensed",
+        Verdict.REFUSED,
+        "needs a licence",
+        True,
+    )
+    measured = gated(metrics=[{"name": "auc", "min": 0.5}])
+    (metric,) = judge_slot(
+        slot_case({"models/m/1.1.0.yaml": TWO}, {**archived, "production/m.yaml": TWO}, policy=measured)
+    ).findings
+    assert (metric.about, metric.path) == ("auc", "models/m/1.1.0.yaml")
+    (wrong,) = judge_policy(policy_case({}, {"gitstage.yaml": policy_file() + b"colour: red\n"})).findings
+    assert (wrong.rule, wrong.path, wrong.line) == ("manifest-valid", "gitstage.yaml", 5)

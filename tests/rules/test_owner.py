@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from gitstage.changes import LINK, Entry, blob_id
 from gitstage.findings import Finding, Verdict
 from gitstage.forges import Forge, ForgeChange, Review
+from gitstage.policy import read_policy
 from gitstage.rules import owner
-from tests.registries import ROLES, Content, Story, hold, manifest, peopled, records_case, slot_case
+from tests.registries import ROLES, Content, Story, hold, manifest, peopled, policy_case, records_case, slot_case
 
 GATE = {"metrics": [{"name": "auc", "min": 0.5}]}
 NEEDED = "needs one of its owners, alice or bob, who signs, proposes or approves it"
@@ -22,9 +25,9 @@ def story(**more: Any) -> Story:
     return it.wait(hours=1)
 
 
-def forge(it: Story, *authors: str, approved: tuple[str, ...] = ()) -> Story:
-    """The last commit was made by these people, as the server knows, and reviewed by those."""
-    reviews = tuple(Review(account=name, commit=it.line[-1], moment=it.now) for name in approved)
+def forge(it: Story, *authors: str, approved: tuple[str, ...] = (), seen: str | None = None) -> Story:
+    """The last commit was made by these people, as the server knows, and it or the one `seen` was reviewed by those."""
+    reviews = tuple(Review(account=name, commit=seen or it.line[-1], moment=it.now) for name in approved)
     change = ForgeChange(authors=frozenset(authors), approvals=reviews, commits=frozenset({it.line[-1]}))
     it.forge = Forge(kind="server", changes=(change,))
     return it
@@ -212,6 +215,27 @@ def test_only_a_release_asks_an_owner(before: Content, after: Content) -> None:
     assert list(owner.records(case)) == []
 
 
+def test_every_hold_is_looked_at() -> None:
+    paths = [f"holds/m/1.0.{number}.yaml" for number in range(3)]
+    before: dict[str, Content] = {path: hold("m", f"1.0.{number}") for number, path in enumerate(paths)}
+    after: dict[str, Content | None] = {
+        "holds/m/0.9.0.yaml": hold("m", "0.9.0"),
+        paths[0]: hold("m", "1.0.0", "another reason"),
+        **{path: hold("m", f"1.0.{number}", state="released") for number, path in enumerate(paths) if number},
+    }
+    answers = list(owner.records(records_case(before, after, policy=peopled())))
+    assert [answer.path for answer in answers] == paths[1:]
+
+
+def test_what_is_no_plain_file_releases_nothing() -> None:
+    released = hold("m", "1.0.0", state="released")
+    edits: dict[str, Content | None] = {
+        "holds/m/1.0.0.yaml": Entry(LINK, blob_id(released)),
+        "models/m/README.md": released,
+    }
+    assert list(owner.records(records_case({"holds/m/1.0.0.yaml": hold("m", "1.0.0")}, edits, policy=peopled()))) == []
+
+
 def test_a_hold_that_cannot_be_read_is_released_by_an_owner_too() -> None:
     released: dict[str, Content | None] = {"holds/m/1.0.0.yaml": hold("m", "1.0.0", state="released")}
     for before in ("junk", hold("m", "1.0.0")):
@@ -261,13 +285,54 @@ def test_a_model_without_owners_gets_some_from_anybody() -> None:
     assert it.open == {}
 
 
-def test_of_many_models_some_are_named() -> None:
+@pytest.mark.parametrize(
+    ("more", "named"), [(1, "m, n0"), (2, "m, n0, n1"), (3, "m, n0, n1 and 1 others"), (5, "m, n0, n1 and 3 others")]
+)
+def test_of_many_models_some_are_named(more: int, named: str) -> None:
     it = story()
-    for number in range(5):
+    for number in range(more):
         it.register(f"n{number}", "1.0.0")
     it.land()
     it.policy(other_owners()).land("carol")
-    assert said(it, "policy").message.startswith("changing the owners of m, n0, n1 and 3 others needs one of")
+    assert said(it, "policy").message == f"changing the owners of {named} {NEEDED}"
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_who_reviews_other_owners_stands_for_no_others(same: bool) -> None:
+    it = story().policy(other_owners())
+    seen = it.commit()
+    if not same:
+        it.policy(peopled(GATE, models={"**": {"owners": ["oncall"]}})).commit()
+    forge(it, "carol", approved=("bob",), seen=seen).tag()
+    assert it.open == ({} if same else {"policy": ["pending", "owner"]})
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_who_reviews_another_release_stands_for_no_other(same: bool) -> None:
+    it = held().unhold("m", "1.0.0")
+    seen = it.commit()
+    if not same:
+        it.write("holds/m/1.0.0.yaml", hold("m", "1.0.0", "no reason at all", state="released")).commit()
+    forge(it, "carol", approved=("bob",), seen=seen).tag()
+    assert it.open == ({} if same else {"records/m": ["pending", "owner"]})
+
+
+def test_whose_versions_are_numbers_has_owners_too() -> None:
+    it = Story(peopled(GATE, versions="integer"))
+    it.register("m", "7", auc=0.9).land()
+    it.policy(other_owners(versions="integer")).land("carol")
+    assert said(it, "policy").message == f"changing the owners of m {NEEDED}"
+
+
+def test_a_model_that_passed_once_keeps_its_owners() -> None:
+    case = policy_case({"gitstage.yaml": peopled()}, {"gitstage.yaml": other_owners()}, displaced=["gone"])
+    assert [answer.message for answer in owner.policy(case)] == [f"changing the owners of gone {NEEDED}"]
+
+
+def test_a_policy_that_is_taken_away_changes_no_owners() -> None:
+    case = policy_case({"gitstage.yaml": peopled()}, {"gitstage.yaml": None}, displaced=["m"])
+    assert list(owner.policy(case)) == []
+    assert list(owner.policy(replace(case, new=read_policy(other_owners())))) == []
 
 
 def test_governance_can_change_owners_who_have_left() -> None:

@@ -185,3 +185,11 @@ def test_a_slot_that_changes_with_the_policy_is_refused(action: str, hint: str) 
         )
     ]
     assert list(policy_alone.slot(slot_case(action=action))) == []
+
+
+def test_what_a_model_is_called_is_asked_only_where_stages_are_new() -> None:
+    """It passed once, under whatever rules there were."""
+    same = policy_case(
+        {"gitstage.yaml": policy_file()}, {"gitstage.yaml": policy_file(trunk="x")}, displaced=["staging"]
+    )
+    assert list(policy_alone.policy(same)) == []

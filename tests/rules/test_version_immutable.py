@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gitstage.changes import SUBMODULE, Entry
+from gitstage.manifest import tombstone
 from gitstage.rules import version_immutable
 from gitstage.rules.cases import Answer
 from tests.registries import Content, enveloped, manifest, policy_case, records_case, signed_by, statement
@@ -151,3 +152,34 @@ POLICY_FOLDER = f"evidence/policy/{'a' * 64}/approval-bob/"
 def test_what_was_signed_of_a_policy_stays_too(edits: dict[str, Content | None], answers: list[Answer]) -> None:
     case = policy_case({f"{POLICY_FOLDER}1.json": FIRST}, {f"{POLICY_FOLDER}{name}": edits[name] for name in edits})
     assert list(version_immutable.policy(case)) == answers
+
+
+def test_of_what_changes_or_goes_the_numbers_are_not_asked() -> None:
+    folder = "evidence/m/1.0.0/shadow-traffic"
+    gap: dict[str, Content] = {**RECORDS, f"{folder}/3.json": SECOND}
+    assert list(version_immutable.records(records_case(gap, {f"{folder}/1.json": None}))) == []
+    (answer,) = version_immutable.records(records_case(gap, {f"{folder}/1.json": SECOND}))
+    assert answer.message == "evidence never changes"
+    gap = {f"{POLICY_FOLDER}1.json": FIRST, f"{POLICY_FOLDER}3.json": SECOND}
+    (answer,) = version_immutable.policy(policy_case(gap, {f"{POLICY_FOLDER}1.json": SECOND, "README.md": "x"}))
+    assert answer.message == "evidence never changes"
+
+
+def test_a_tombstone_hides_nothing_that_changes_behind_it() -> None:
+    stone = tombstone(b"weights", "learnt a secret")
+    edits: dict[str, Content | None] = {
+        "artifacts/m/1.0.0/model.onnx": stone,
+        "evidence/m/1.0.0/shadow-traffic/1.json": SECOND,
+        "models/m/1.0.0.yaml": OTHER,
+    }
+    assert [(found.path, found.message) for found in version_immutable.records(records_case(RECORDS, edits))] == [
+        ("evidence/m/1.0.0/shadow-traffic/1.json", "evidence never changes"),
+        ("models/m/1.0.0.yaml", "a version never changes"),
+    ]
+
+
+def test_evidence_of_several_names_and_versions_is_asked_in_their_order() -> None:
+    names = ["evidence/m/1.1.0/b", "evidence/m/1.0.0/b", "evidence/m/1.0.0/a"]
+    edits: dict[str, Content | None] = {f"{name}/2.json": FIRST for name in names}
+    answers = [found.path for found in version_immutable.records(records_case(RECORDS, edits))]
+    assert answers == [f"{name}/2.json" for name in reversed(names)]
