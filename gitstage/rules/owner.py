@@ -5,7 +5,7 @@ from __future__ import annotations
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Entry, Snapshot, files
 from gitstage.findings import Verdict
-from gitstage.layout import APPROVAL, CONFIGURATION, MODELS, Layout
+from gitstage.layout import APPROVAL, CONFIGURATION, MODELS
 from gitstage.manifest import Hold, read_hold
 from gitstage.policy import Policy
 from gitstage.rules.approvals import either, listed, spoke
@@ -85,8 +85,7 @@ def policy(case: PolicyCase) -> Answers:
 
 def _disowned(case: PolicyCase, old: Policy, new: Policy) -> dict[frozenset[str], list[str]]:
     """The models whose owners change, by those who were it."""
-    layout = Layout(frozenset(old.stages), old.integer_versions)
-    places = (layout.place(path) for path, _ in files(case.after, MODELS))
+    places = (old.layout.place(path) for path, _ in files(case.after, MODELS))
     models = {*(str(place.model) for place in places if place.kind == "version"), *case.displaced}
     groups: dict[frozenset[str], list[str]] = {}
     for model in sorted(models):

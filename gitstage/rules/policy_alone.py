@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gitstage.changes import blob_id, files
 from gitstage.emptyslot import empty_slot
-from gitstage.layout import CONFIGURATION, MODELS, README, Layout, model_problem_under
+from gitstage.layout import CONFIGURATION, MODELS, README, model_problem_under
 from gitstage.policy import Policy
 from gitstage.rules.cases import Answer, Answers, PolicyCase, SlotCase
 
@@ -106,6 +106,6 @@ def _names(case: PolicyCase, new: Policy) -> Answers:
 
 def _models(case: PolicyCase) -> set[str]:
     """The models of the registry, and those whose files are taken away and who are there all the same."""
-    layouts = [Layout(frozenset(policy.stages), policy.integer_versions) for policy in (case.old, case.new) if policy]
+    layouts = [policy.layout for policy in (case.old, case.new) if policy]
     places = (layout.place(path) for path, _ in files(case.after, MODELS) for layout in layouts)
     return {*(str(place.model) for place in places if place.kind == "version"), *case.displaced}

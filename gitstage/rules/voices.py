@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Snapshot, below, joined
 from gitstage.errors import CannotVerify, GitstageError
-from gitstage.layout import EVIDENCE, KINDS, NUMBER, POLICY_EVIDENCE, Layout
+from gitstage.layout import EVIDENCE, KINDS, NUMBER, POLICY_EVIDENCE
 from gitstage.ledger import Stood
 from gitstage.people import signers, why_nobody
 from gitstage.policy import Policy
@@ -149,7 +149,7 @@ class Voices:
         if self.folder:
             return path.removeprefix(f"{self.folder}/") if path.startswith(f"{self.folder}/") else None
         assert self.policy is not None
-        return path if Layout(frozenset(self.policy.stages), self.policy.integer_versions).owns(path) else None
+        return path if self.policy.layout.owns(path) else None
 
     def people(self, keys: Iterable[str]) -> frozenset[str]:
         """Whose some keys are at the judged moment."""
@@ -174,7 +174,7 @@ class Voices:
             approved, _ = self.approved_on_forge(landed, lambda tree: self._holds(tree, path, blob))
             found |= approved & wanted
         elif not found:
-            found |= self._signed(path, landed, wanted)
+            found = self._signed(path, landed, wanted)
         stood: dict[str, Stood] = self.heard.setdefault("stood", {})
         stood[path] = Stood(blob=blob, landed=landed, people=found)
         return found

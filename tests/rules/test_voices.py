@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from gitstage.forges import ForgeChange
+from gitstage.errors import GitstageError
+from gitstage.forges import Forge, ForgeChange, Review
+from gitstage.ledger import Stood
 from gitstage.policy import read_policy
 from gitstage.rules.voices import (
     SILENT,
@@ -16,7 +19,7 @@ from gitstage.rules.voices import (
     statements_called,
     unknown,
 )
-from tests.registries import MONDAY, Shelf, Story, believing, peopled, public_key, signed_by, tree
+from tests.registries import MONDAY, PEOPLE, Shelf, Story, believing, peopled, public_key, signed_by, tree
 
 POLICY = read_policy(peopled(protected=["CODEOWNERS"]))
 
@@ -142,4 +145,142 @@ def test_who_signed_a_file_is_said_or_why_nobody_did() -> None:
 
 
 def test_where_no_forge_says_anything_nobody_made_a_change() -> None:
-    assert Voices().forge_people(ForgeChange(authors=frozenset({"alice-acme"}))) == frozenset()
+    change = ForgeChange(authors=frozenset({"alice-acme"}))
+    forge = Forge(kind="github", changes=(change,))
+    assert Voices().forge_people(change) == frozenset()
+    assert Voices(policy=POLICY).forge_people(change) == Voices(forge=forge).forge_people(change) == frozenset()
+    assert Voices(policy=POLICY, forge=forge).forge_people(change) == ALICE
+
+
+def test_a_key_is_somebody_s_while_it_is_valid() -> None:
+    people = {**PEOPLE, "alice": {"keys": [f'valid-before="20261201" {public_key("alice")}']}}
+    now = voices(unknown)
+    now = replace(now, policy=read_policy(peopled(people=people)))
+    later = replace(now, now=MONDAY + timedelta(days=30))
+    keys = [public_key("alice")]
+    assert [found.people(keys) for found in (now, later, replace(now, now=None), replace(now, policy=None))] == [
+        ALICE,
+        frozenset(),
+        frozenset(),
+        frozenset(),
+    ]
+
+
+# What a forge says
+
+
+def on_forge(*changes: ForgeChange, **more: Any) -> Voices:
+    return replace(voices(unknown), forge=Forge(kind="server", changes=changes), **more)
+
+
+def test_what_the_forge_says_of_what_landed_is_remembered_without_being_asked() -> None:
+    made = ForgeChange(authors=ALICE, commits=frozenset({"c"}))
+    assert on_forge(made, authors_known=BOB).remembered() == ALICE
+    assert on_forge(made, authors_known=BOB, landed="before").remembered() == BOB
+
+
+def test_a_change_that_has_no_commit_yet_is_the_one_that_is_judged_and_no_other() -> None:
+    judged = ForgeChange(authors=ALICE)
+    assert on_forge(judged).authors == ALICE
+    assert on_forge(judged, landed="before").authors is None, "what landed before is another change"
+    assert on_forge(judged, is_new=False).authors is None, "it was judged before: this is not it"
+
+
+def test_each_commit_that_landed_brought_commits_of_its_own() -> None:
+    by: dict[tuple[str | None, str], Any] = {
+        ("b", "c"): commits(("alice", SLOT))(None, "c"),
+        (None, "before"): commits(("bob", SLOT))(None, "before"),
+    }
+    found = voices(lambda base, commit: by[base, commit])
+    assert (found.commits("c"), found.commits("before")) == (by["b", "c"], by[None, "before"])
+    root: dict[tuple[str | None, str], Any] = {(None, "c"): commits(("bob", SLOT))(None, "c")}
+    first = replace(found, base="c", heard={}, commit_signers=lambda base, commit: root[base, commit])
+    assert first.commits("c") == root[None, "c"]
+
+
+def test_whoever_reviews_is_nobody_where_there_is_no_policy() -> None:
+    review = Review(account="bob", commit="c", moment=MONDAY)
+    made = ForgeChange(authors=ALICE, approvals=(review,), commits=frozenset({"c"}))
+    heard = on_forge(made, policy=None)
+    assert heard.approved_on_forge("c", lambda tree: None) == (
+        frozenset(),
+        ("bob on server is nobody in gitstage.yaml",),
+    )
+
+
+def test_a_review_counts_for_what_it_saw_and_from_the_policy_on() -> None:
+    def said(unlike: Any = lambda tree: None, since: Any = None, moment: Any = MONDAY, **more: Any) -> Any:
+        reviews = (
+            Review(account="bob", commit="d" * 40, moment=moment),
+            Review(account="eve", commit="c", moment=MONDAY),
+        )
+        made = ForgeChange(authors=ALICE, approvals=reviews, commits=frozenset({"c"}))
+        fields = {"policy_since": MONDAY - timedelta(hours=2), **more}
+        return on_forge(made, **fields).approved_on_forge("c", unlike, since)
+
+    eve = "eve on server is nobody in gitstage.yaml"
+    assert said() == (BOB, (eve,))
+    assert said(since=MONDAY - timedelta(hours=1)) == (BOB, (eve,))
+    for why, found in (
+        ("is dated in the future", said(moment=MONDAY + timedelta(seconds=1))),
+        ("is dated in the future", said(now=None)),
+        ("was given under another policy", said(moment=MONDAY - timedelta(hours=2))),
+        ("was given under another policy", said(policy_since=None)),
+        ("was given before the slot changed", said(since=MONDAY)),
+        ("is of another content", said(lambda tree: "another content", tree_at=lambda commit: tree({}))),
+        (f"is of {'d' * 12}, which is not here: fetch it", said(tree_at=gone)),
+    ):
+        assert found == (frozenset(), (f"the review of bob {why}", eve)), why
+
+
+def gone(commit: str) -> Any:
+    raise GitstageError(f"{commit} is not here")
+
+
+# Who stands for it
+
+WHO, PATH, BLOB = ALICE | BOB, "production/m.yaml", "1" * 40
+
+
+def standing(by: dict[tuple[str | None, str], str], **more: Any) -> Voices:
+    """Each commit that landed, with the one before it, changed the slot and was signed by somebody."""
+    return replace(voices(lambda base, commit: commits((by[base, commit], SLOT))(base, commit)), **more)
+
+
+def stood(*people: str, blob: str = BLOB) -> dict[str, Stood]:
+    return {PATH: Stood(blob=blob, landed="a", people=frozenset(people))}
+
+
+@pytest.mark.parametrize(
+    ("heard", "landed", "people"),
+    [
+        # who signs it now
+        (standing({("b", "c"): "bob"}, changed=frozenset({PATH})), "c", BOB),
+        (standing({("b", "c"): "carol"}, changed=frozenset({PATH})), "c", frozenset()),
+        # what was there before is asked of the commit that brought it
+        (standing({(None, "a"): "bob"}, landed="a"), "a", BOB),
+        (standing({(None, "a"): "bob"}, landed="z", stood=stood()), "a", BOB),
+        # what was remembered counts, and need not be asked again
+        (standing({}, stood=stood("alice")), "a", ALICE),
+        (standing({}, stood=stood("alice", "carol")), "a", ALICE),
+        # … as long as it is what they stood for
+        (standing({(None, "z"): "bob"}, landed="z", stood=stood("alice", blob="2" * 40)), "z", BOB),
+        (standing({("b", "c"): "bob"}, changed=frozenset({PATH}), stood=stood("alice")), "c", BOB),
+    ],
+)
+def test_whoever_stood_for_a_file_stands_for_it_until_it_changes(
+    heard: Voices, landed: str, people: frozenset[str]
+) -> None:
+    assert heard.who_stood == {}
+    assert heard.stands_for(PATH, BLOB, WHO) == people
+    assert heard.who_stood == {PATH: Stood(blob=BLOB, landed=landed, people=people)}
+
+
+def test_whom_a_forge_names_stands_beside_those_who_stood_before() -> None:
+    review = Review(account="bob", commit="a", moment=MONDAY)
+    made = ForgeChange(authors=frozenset({"carol"}), approvals=(review,), commits=frozenset({"a"}))
+    heard = on_forge(made, stood=stood("alice"), policy_since=MONDAY - timedelta(hours=1))
+    assert heard.stands_for(PATH, BLOB, WHO) == ALICE | BOB
+    assert heard.stands_for(PATH, BLOB, frozenset({"alice", "carol"})) == frozenset({"alice", "carol"})
+    other = tree({f"registry/{PATH}": "another"})
+    assert replace(heard, tree_at=lambda commit: other).stands_for(PATH, BLOB, WHO) == ALICE
