@@ -29,6 +29,10 @@ IN_THE_WAY = Entry(FOLDER, "")
 """What a path holds where a folder lies, or where the way to it is no folder: never what a tree says."""
 
 
+LISTED = ("ls-files", "-s", "-t", "-z", "--")
+LITERAL = ("--literal-pathspecs",)
+
+
 class Journal(NamedTuple):
     """A checkout that was begun: the branch moves from `old` to `new`, and these paths follow it.
 
@@ -91,6 +95,21 @@ class Checkout:
         self._folder = repo.git_dir / OWN
         self._begun: list[_Begun] = []
         self._seen = Seen(frozenset(), {}, None)
+        self._expected: Callable[[], Seen | None] = lambda: None
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """Lets git read the index at paths that will be asked about, while other things are done."""
+        wanted = sorted(set(paths))
+        if self._top is None or not 0 < len(wanted) <= FEW:
+            return
+        stamp = self._stamp()
+        answer = self._repo.processes.ahead(*LISTED, *wanted, options=LITERAL)
+
+        def seen() -> Seen | None:
+            said = answer()
+            return Seen(frozenset(wanted), _held(said.out, wanted), stamp) if said.status == 0 else None
+
+        self._expected = seen
 
     def local_edits(self, paths: Iterable[str], commit: str | None) -> list[str]:
         """Those of `paths` at which index or work tree are not as in `commit`, or something unknown to git lies."""
@@ -199,6 +218,8 @@ class Checkout:
 
     def _index(self, paths: Sequence[str]) -> Mapping[str, Indexed]:
         """What the index holds at these paths. It is read again only when its file has changed."""
+        self._seen = self._expected() or self._seen
+        self._expected = lambda: None
         stamp = self._stamp()
         if stamp != self._seen.stamp or not self._seen.asked.issuperset(paths):
             self._seen = Seen(frozenset(paths), self._listed(paths), stamp)
@@ -214,18 +235,7 @@ class Checkout:
 
     def _listed(self, paths: Sequence[str]) -> dict[str, Indexed]:
         specs = paths if len(paths) <= FEW else ()
-        answer = self._repo.processes.run("ls-files", "-s", "-t", "-z", "--", *specs, options=("--literal-pathspecs",))
-        wanted = set(paths)
-        held: dict[str, Indexed] = {}
-        for row in answer.out.split(b"\0")[:-1]:
-            meta, _, name = row.partition(b"\t")
-            path = decoded(name)
-            if path in wanted:
-                tag, mode, oid, stage = meta.decode().split(" ")
-                # An unmerged path is like no tree.
-                entry = Entry(int(mode, 8), oid) if stage == "0" else IN_THE_WAY
-                held[path] = Indexed(entry, tag == "S")
-        return held
+        return _held(self._repo.processes.run(*LISTED, *specs, options=LITERAL).out, paths)
 
     def _write_index(self, edits: Mapping[str, Entry], skipped: Sequence[str]) -> None:
         if not edits:
@@ -337,6 +347,21 @@ class Checkout:
 
     def _tree(self, commit: str | None) -> Snapshot:
         return self._repo.tree(commit) if commit is not None else Nothing()
+
+
+def _held(listed: bytes, paths: Iterable[str]) -> dict[str, Indexed]:
+    """What the index holds at paths, as `ls-files` lists it, these and maybe others."""
+    wanted = set(paths)
+    held: dict[str, Indexed] = {}
+    for row in listed.split(b"\0")[:-1]:
+        meta, _, name = row.partition(b"\t")
+        path = decoded(name)
+        if path in wanted:
+            tag, mode, oid, stage = meta.decode().split(" ")
+            # An unmerged path is like no tree.
+            entry = Entry(int(mode, 8), oid) if stage == "0" else IN_THE_WAY
+            held[path] = Indexed(entry, tag == "S")
+    return held
 
 
 def _at(tree: Snapshot, path: str) -> Entry:

@@ -39,6 +39,10 @@ LOUD = re.compile(r"^(?:fatal|error): ", re.MULTILINE)
 """With what git begins a line that says why it failed: whoever shows it says so in words of its own."""
 
 
+UNKNOWN = -1
+"""The status of a process of which nobody knows how it ended."""
+
+
 class Answer(NamedTuple):
     """How a git process ended, and what it said."""
 
@@ -98,19 +102,24 @@ class Processes:
             raise GitError(message, hint=hint)
         return answer
 
-    def ahead(self, *arguments: str, stdin: bytes) -> Callable[[], bytes]:
-        """Start git, which is given `stdin` and read while other things are done: what it said, once it has ended.
+    def ahead(
+        self, *arguments: str, options: Sequence[str] = (), stdin: bytes = b"", purpose: Purpose = Purpose.READING
+    ) -> Callable[[], Answer]:
+        """As `run`, but git works while other things are done: what is given back waits for its end.
 
-        However it ended: whoever asks sees whether the answer is whole.
+        Whatever status it ends with is taken.
         """
-        process = self.keep(*arguments)
-        said: list[bytes] = []
-        thread = Thread(target=lambda: said.append(process.communicate(stdin)[0]), daemon=True)
+        self._watch("before", arguments)
+        process = self._start([*options, *arguments], purpose)
+        self._watch("after", arguments)
+        said: list[tuple[bytes, bytes]] = []
+        thread = Thread(target=lambda: said.append(process.communicate(stdin)), daemon=True)
         thread.start()
 
-        def answer() -> bytes:
+        def answer() -> Answer:
             thread.join()
-            return b"".join(said)
+            ((out, err),) = said or [(b"", b"")]
+            return Answer(process.returncode if said else UNKNOWN, out, cleaned(err))
 
         return answer
 

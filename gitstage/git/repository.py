@@ -35,7 +35,7 @@ from gitstage.git.objects import (
     signed_commit,
     tag_bytes,
 )
-from gitstage.git.process import NO_HOOKS, Processes
+from gitstage.git.process import NO_HOOKS, Answer, Processes
 from gitstage.git.refs import RefUpdate
 from gitstage.git.store import ObjectStore, Promised, Reader, blobs_in, fits_ahead
 from gitstage.git.trees import Listings, Tree, edited, listed_rows
@@ -63,6 +63,8 @@ ASKED = (
 
 ASKED_LAST = ("--show-toplevel", "--symbolic-full-name", "HEAD")
 
+NO_GUESS = ("-c", "user.useConfigOnly=true")
+"""Without it git makes a committer's name up from the machine's."""
 WHO_ARE_YOU = 'git config --global user.name "Your Name"; git config --global user.email you@example.com'
 
 
@@ -118,6 +120,7 @@ class Repository:
         self._trees: dict[str, Tree] = {}
         self._settings: dict[str, list[str]] | None = None
         self._identities: tuple[str, str] | None = None
+        self._committer: Callable[[], Answer] | None = None
         self._without_fetching: Reader | None = None
 
     @staticmethod
@@ -304,7 +307,7 @@ class Repository:
         if not fits_ahead(names):
             asked = "".join(f"{name}\n" for name in names)
             answer = self.processes.ahead("cat-file", "--batch-check", stdin=encoded(asked))
-            return lambda: blobs_in(answer(), len(places)) or self.blobs_at(places)
+            return lambda: blobs_in(answer().out, len(places)) or self.blobs_at(places)
         reader = Reader(self.processes)
         answers = reader.ahead(names)
 
@@ -594,10 +597,19 @@ class Repository:
             weakref.finalize(self, self._without_fetching.close)
         return Promised(self._without_fetching, lambda oids: remotes.fetch_objects(self.processes, promisor, oids))
 
+    def expect_people(self) -> None:
+        """As `committer`, for those who will commit: git finds out who that is while they go on."""
+        if self._identities is None and self._committer is None:
+            self._committer = self.processes.ahead(
+                "var", "GIT_COMMITTER_IDENT", options=NO_GUESS, purpose=Purpose.WRITING
+            )
+
     def _people(self) -> tuple[str, str]:
         """Author and committer, as git says them: `Name <mail> seconds zone`."""
         if self._identities is None:
-            committer = self._person("GIT_COMMITTER_IDENT")
+            expected, self._committer = self._committer, None
+            found = None if expected is None else expected()
+            committer = _said(found) if found and found.status == 0 else self._person("GIT_COMMITTER_IDENT")
             own = any(name.startswith(("GIT_AUTHOR_", "GIT_COMMITTER_")) for name in os.environ)
             apart = own or any(key.startswith(("author.", "committer.")) for key in self._config())
             self._identities = (self._person("GIT_AUTHOR_IDENT") if apart else committer, committer)
@@ -609,17 +621,16 @@ class Repository:
         return f"{committer.rpartition('>')[0]}>"
 
     def _person(self, variable: str) -> str:
-        # Without useConfigOnly git makes a name up from the machine's.
         answer = self.processes.run(
             "var",
             variable,
-            options=("-c", "user.useConfigOnly=true"),
+            options=NO_GUESS,
             purpose=Purpose.WRITING,
             accept=(0, 1, 128),
         )
         if answer.status != 0:
             raise NoIdentity(f"git does not know who you are: {answer.err.splitlines()[-1]}", hint=WHO_ARE_YOU)
-        return answer.out.decode("utf-8", "surrogateescape").rstrip("\n")
+        return _said(answer)
 
     def _signed(self, tree: str, parents: Sequence[str], message: str) -> str:
         self.flush()
@@ -634,6 +645,10 @@ class Repository:
                 hint="mend user.signingKey and gpg.format, or git config commit.gpgSign false",
             )
         return answer.out.decode().strip()
+
+
+def _said(answer: Answer) -> str:
+    return answer.out.decode("utf-8", "surrogateescape").rstrip("\n")
 
 
 def place_of(path: Path) -> Place:

@@ -280,9 +280,14 @@ def _once(
     tags_itself: bool,
 ) -> Outcome:
     registry.past.expect(models)
+    if not dry_run:
+        registry.repo.expect_people()
     place = ground(registry, push=push)
     scene = place.scene(models)
     plan = planner(scene).without_what_is_there(place.declared)
+    checkout = Checkout(registry.repo)
+    if not (dry_run or push):
+        checkout.expect(in_repository(registry, plan))
     report = judged(place, plan)
     outcome = Outcome(plan=plan, report=report, dry_run=dry_run, notes=plan.notes, exit_code=report.exit_code)
     if report.verdict is Verdict.REFUSED:
@@ -294,7 +299,7 @@ def _once(
         outcome = replace(outcome, exit_code=0)
     if dry_run or plan.is_empty:
         return replace(outcome, exit_code=outcome.exit_code if dry_run else 0)
-    return _commit(place, plan, outcome, tags_itself=tags_itself)
+    return _commit(place, plan, outcome, checkout, tags_itself=tags_itself)
 
 
 def judged(place: Ground, plan: Plan) -> Report:
@@ -406,7 +411,7 @@ def report_of(
     )
 
 
-def _commit(place: Ground, plan: Plan, outcome: Outcome, *, tags_itself: bool) -> Outcome:
+def _commit(place: Ground, plan: Plan, outcome: Outcome, checkout: Checkout, *, tags_itself: bool) -> Outcome:
     registry, repo = place.registry, place.registry.repo
     for data in plan.blobs.values():
         repo.write_blob(data)
@@ -422,7 +427,7 @@ def _commit(place: Ground, plan: Plan, outcome: Outcome, *, tags_itself: bool) -
     if place.pushes:
         _push(place, moved, tagged, tags_itself=tags_itself)
     else:
-        _move(repo, moved, tagged, sorted(edits), plan.subject)
+        _move(repo, moved, tagged, checkout, sorted(edits), plan.subject)
     return replace(
         outcome,
         commit=commit,
@@ -433,14 +438,15 @@ def _commit(place: Ground, plan: Plan, outcome: Outcome, *, tags_itself: bool) -
     )
 
 
-def _move(repo: Repository, moved: RefUpdate, tagged: Tagged | None, paths: list[str], subject: str) -> None:
+def _move(
+    repo: Repository, moved: RefUpdate, tagged: Tagged | None, checkout: Checkout, paths: list[str], subject: str
+) -> None:
     """Moves the branch, the tags and the ledger of this repository, and brings the work tree after them."""
     updates = [moved, *(tagged.updates if tagged else ())]
     here = repo.head()
     if repo.is_bare or here.branch != moved.ref:
         repo.transact(updates, reason=subject)
         return
-    checkout = Checkout(repo)
     edited = checkout.local_edits(paths, moved.old)
     if edited:
         raise LocalEdits(

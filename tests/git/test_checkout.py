@@ -783,6 +783,45 @@ def test_the_index_is_read_once_as_long_as_nobody_writes_it(
     assert calls == ["ls-files", "ls-files"]
 
 
+def test_the_index_can_be_read_while_other_things_are_done(
+    sandbox: Sandbox, repo: Repository, base: str, calls: list[str]
+) -> None:
+    following = Checkout(repo)
+    following.expect(["staging/m.yaml", "README.md", "new"])
+    assert following.local_edits(["README.md", "staging/m.yaml"], base) == []
+    assert calls[0] == "ls-files"
+    assert calls.count("ls-files") == 1
+    # What somebody wrote since then is looked at.
+    following.expect(["staging/m.yaml"])
+    staged(sandbox)
+    assert following.local_edits(["staging/m.yaml"], base) == ["staging/m.yaml"]
+    assert calls.count("ls-files") == 3
+
+
+@pytest.mark.parametrize("count", [0, checkout.FEW + 1])
+def test_of_no_paths_and_of_very_many_nothing_is_expected(
+    repo: Repository, base: str, calls: list[str], count: int
+) -> None:
+    following = Checkout(repo)
+    following.expect([f"a{number}" for number in range(count)])
+    assert calls == []
+    assert following.local_edits(["README.md"], base) == []
+
+
+def test_an_index_that_could_not_be_read_ahead_is_read_again(sandbox: Sandbox, repo: Repository, base: str) -> None:
+    index = sandbox.path / ".git/index"
+    whole = index.read_bytes()
+    index.write_bytes(b"broken" + whole)
+    following = Checkout(repo)
+    following.expect(["README.md"])
+    assert following._expected() is None
+    following.expect(["README.md"])
+    with pytest.raises(GitError, match="bad signature"):
+        following.local_edits(["README.md"], base)
+    index.write_bytes(whole)
+    assert following.local_edits(["README.md"], base) == []
+
+
 def test_no_index_is_an_empty_one(sandbox: Sandbox, repo: Repository, base: str) -> None:
     (sandbox.path / ".git/index").unlink()
     following = Checkout(repo)

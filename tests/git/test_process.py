@@ -102,6 +102,33 @@ def test_git_answers_with_bytes_and_status_and_gets_its_input(sandbox: Sandbox) 
     assert answer == (0, b"20b5be91886d0b6f26dc98a225c0dac05fe2c86e\n", "")
 
 
+def test_what_is_started_ahead_answers_as_if_it_had_been_waited_for(sandbox: Sandbox) -> None:
+    processes = Processes(("-C", str(sandbox.path)))
+    many = b"".join(b"%d\n" % number for number in range(200_000))  # more than any pipe holds
+    ahead = processes.ahead("cat-file", "--batch-check", stdin=many)
+    failing = processes.ahead("rev-parse", "nope", options=("-c", "core.abbrev=7"), purpose=Purpose.WRITING)
+    hashed = processes.run("hash-object", "--stdin", stdin=b"a\0b")
+    assert ahead() == ahead() == processes.run("cat-file", "--batch-check", stdin=many)
+    said = failing()
+    assert (said.status, said.out) == (128, b"nope\n")
+    assert said.err.startswith("ambiguous argument 'nope'")
+    assert hashed.status == 0
+
+
+def test_of_what_was_started_ahead_and_broke_nothing_is_known(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("I/O operation on closed file")
+
+    monkeypatch.setattr("threading.excepthook", lambda _: None)
+    processes = Processes(("-C", str(sandbox.path)))
+    process = processes.keep("rev-parse", "HEAD")
+    monkeypatch.setattr(processes, "_start", lambda *_: process)
+    monkeypatch.setattr(type(process.proc), "communicate", broken)
+    assert processes.ahead("rev-parse", "HEAD")() == (-1, b"", "")
+
+
 def test_a_status_that_was_not_expected_is_an_error_with_what_git_said(sandbox: Sandbox) -> None:
     with pytest.raises(GitError, match="ambiguous argument 'nope'"):
         Processes(("-C", str(sandbox.path))).run("rev-parse", "nope")

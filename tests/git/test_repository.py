@@ -642,6 +642,30 @@ def test_author_and_committer_are_asked_for_once_where_nothing_sets_them_apart(
     assert author.startswith("Both <both@example.com> ")
 
 
+def test_who_commits_is_found_out_while_other_things_are_done(
+    sandbox: Sandbox, repo: Repository, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in IDENTITY:
+        monkeypatch.delenv(name)
+    sandbox.git("config", "user.name", "Both")
+    tree = sandbox.git("write-tree")
+    repo.expect_people()
+    repo.expect_people()
+    assert calls == ["var"]
+    # Who is not known is asked for again, so that what git says can be told.
+    with pytest.raises(NoIdentity, match="git does not know who you are: no email was given"):
+        repo.committer()
+    sandbox.git("config", "user.email", "both@example.com")
+    repo.expect_people()
+    assert repo.committer() == "Both <both@example.com>"
+    assert calls.count("var") == 3
+    commit = repo.write_commit(tree, [], "one")
+    repo.flush()
+    assert sandbox.git("show", "-s", "--format=%an, %cn", commit) == "Both, Both"
+    repo.expect_people()
+    assert calls.count("var") == 3
+
+
 def test_author_and_committer_may_be_two_people_by_configuration(
     sandbox: Sandbox, repo: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
