@@ -331,7 +331,7 @@ class _Playground:
 
 def _hold(version: Reference, state: str) -> bytes:
     said = {"model": version.model, "version": str(version.name), "state": state, "reason": "as the case says"}
-    return canonical_bytes(Hold.model_validate(said, by_name=True))
+    return canonical_bytes(Hold.model_validate(said))
 
 
 # What was expected, and what came.

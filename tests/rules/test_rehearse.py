@@ -1,16 +1,30 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from gitstage.approvals import Said, written
 from gitstage.canonical import DocumentError
+from gitstage.changes import FILE, Snapshot, blob_id, files
+from gitstage.evidence import test_result as attested
 from gitstage.findings import Verdict
-from gitstage.policytests import read_policy_test
+from gitstage.forges import Forge, ForgeChange, Review
+from gitstage.layout import Slot
+from gitstage.ledger import Binding, Effect, Folded, State
+from gitstage.manifest import read_version
+from gitstage.policy import read_policy
+from gitstage.policytests import PolicyTest, read_policy_test
+from gitstage.rules import fold as folding
+from gitstage.rules import rehearse
+from gitstage.rules.fold import Step, World, fold
 from gitstage.rules.rehearse import Difference, Rehearsed, rehearsed
-from tests.registries import gated, peopled, policy_file
+from tests.registries import ID, empty_slot, gated, hold, peopled, policy_file, public_key
 
 NOW = "2026-11-25T09:00:00Z"
 VERSIONS = {"m@1.0.0": {"metrics": {"auc": 0.95}}, "m@1.1.0": {"metrics": {"auc": 0.96}}, "m@1.2.0": {}}
@@ -196,9 +210,11 @@ def test_of_several_things_that_a_rule_says_the_worst_counts() -> None:
 
 def test_a_case_knows_its_line_and_what_the_judge_said() -> None:
     first, second = play(GATED, *[{"given": STAGED, "change": PROMOTE, "expect": "passed"}] * 2)
-    assert first.line is not None
-    assert second.line is not None
-    assert first.line < second.line
+    text = document(*[{"given": STAGED, "change": PROMOTE, "expect": "passed"}] * 2).decode().splitlines()
+    assert [text[(case.line or 0) - 1].strip() for case in (first, second)] == [
+        '"name": "case 0",',
+        '"name": "case 1",',
+    ]
     (slot,) = (judged for judged in first.judgements if judged.stage)
     assert (slot.thing, slot.verdict, {finding.rule for finding in slot.findings}) == (
         "production/m",
@@ -223,12 +239,25 @@ def test_a_case_knows_its_line_and_what_the_judge_said() -> None:
         ]),
         ({"given": {}, "change": {"archive": "m@production"}}, ["cases[0].change: production of m is empty"]),
         ({"given": {}, "change": {"rollback": "m@production"}}, ["cases[0].change: nothing is in effect in production of m"]),
+        ({"given": {"stages": {"production": ["m@1.0.0", "m@1.1.0"]}, "held": ["m@1.0.0"]}, "change": {"rollback": "m@production"}}, [
+            "cases[0].change: production of m has held nothing to go back to (skipped 1.0.0: held)",
+        ]),
         ({"change": {"promote": "m@1.0.0", "to": "production"}}, ["cases[0].change: nothing would change"]),
     ],
 )  # fmt: skip
 def test_a_case_that_cannot_be_played_is_named_with_its_line(case: dict[str, Any], expected: list[str]) -> None:
     found = problems(GATED, **case)
     assert [message[: len(said)] for message, said in zip(found, expected, strict=True)] == expected
+
+
+def test_what_a_command_would_advise_is_advised_here() -> None:
+    with pytest.raises(DocumentError) as caught:
+        play(GATED, {"given": {}, "change": {"archive": "m@production"}, "expect": "passed"})
+    (problem,) = caught.value.problems
+    assert (problem.message, problem.hint) == (
+        "cases[0].change: production of m is empty",
+        "gitstage status m",
+    )
 
 
 def test_a_policy_that_cannot_be_read_plays_nothing() -> None:
@@ -329,9 +358,230 @@ def test_people_and_rules_that_nobody_knows_are_named_with_their_line() -> None:
     ]
 
 
+def test_who_had_a_key_signed_with_the_one_that_was_valid_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = f'valid-before="20261101" {public_key("old")}', f'valid-after="20261101" {public_key("new")}'
+    policy = policy_file(people={"eve": {"keys": [public_key("eve")]}, "ada": {"keys": [old, new]}})
+    shadow = {"about": "m@1.1.0", "name": "shadow", "signed-by": "ada"}
+    given = {**STAGED, "evidence": [shadow]}
+    for now, owner in ((NOW, "new"), ("2026-10-01T09:00:00Z", "old")):
+        _, _, _, world, _ = folded(monkeypatch, policy, given=given, now=now)
+        data = held_at(world.trees("given"))["evidence/m/1.1.0/shadow/1.json"]
+        assert world.signed_by(data) == frozenset({public_key(owner)})
+    gone = policy_file(people={"ada": {"keys": [old]}})
+    assert problems(gone, given=given) == [
+        "cases[0].name: ada has no key in gitstage.yaml that is valid then, and cannot have signed"
+    ]
+
+
 def test_who_has_no_key_cannot_have_signed() -> None:
     policy = policy_file(people={"ada": {"github": "ada"}})
     given = {**STAGED, "evidence": [{"about": "m@1.1.0", "name": "shadow", "signed-by": "ada"}]}
     assert problems(policy, given=given) == [
         "cases[0].name: ada has no key in gitstage.yaml that is valid then, and cannot have signed"
     ]
+
+
+# ------------------------------------------------------------------------------------------------ the registry that is judged
+
+
+def folded(
+    monkeypatch: pytest.MonkeyPatch, policy: bytes, **case: Any
+) -> tuple[PolicyTest, State, Step, World, Rehearsed]:
+    """The test, what its one case gives to the fold, and what came of it."""
+    given: list[Any] = []
+
+    def watched(state: State, steps: list[Step], world: World) -> Folded:
+        given.append((state, steps, world))
+        return fold(state, steps, world)
+
+    monkeypatch.setattr(rehearse, "fold", watched)
+    test = read_policy_test(document({"given": STAGED, "change": PROMOTE, "expect": "passed", **case}))
+    (only,) = rehearsed(test, policy)
+    ((state, (step,), world),) = given
+    return test, state, step, world, only
+
+
+def held_at(tree: Snapshot) -> dict[str, bytes]:
+    """The files of a tree."""
+    return {path: tree.read(entry.oid) for path, entry in files(tree) if entry.mode == FILE}
+
+
+def test_a_case_becomes_a_registry_with_a_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2026, 11, 25, 9, tzinfo=UTC)
+    policy = peopled({"soak": "24h"}, {"waivers": {"by": ["owners"], "settle": "72h"}})
+    shadow = {"about": "m@1.1.0", "name": "shadow"}
+    given = {
+        "stages": {
+            "production": [{"version": "m@1.0.0", "for": "30d"}, {"version": "m@1.2.0", "for": "2d"}],
+            "staging": [{"version": "m@1.1.0", "for": "1h"}],
+        },
+        "archived": ["m@1.1.0"],
+        "held": ["m@1.0.0"],
+        "evidence": [
+            {**shadow, "age": "3h", "metrics": {"p99": 18.5}},
+            {**shadow, "result": "FAILED", "signed-by": ["bob", "carol"]},
+            {"about": "m@1.0.0", "name": "shadow", "age": "1d", "signed-by": "carol"},
+        ],
+        "approvals": [{"by": "bob", "age": "2h"}, "carol"],
+        "waivers": [
+            {"rule": "soak", "by": "alice", "reason": "an incident", "gate": "standard", "age": "10m", "for": "2h"},
+            {"rule": "metrics", "by": "bob"},
+        ],
+    }
+    test, state, step, world, only = folded(monkeypatch, policy, given=given, change={**PROMOTE, "by": "alice"})
+    one, two, three = (test.manifests["m", version] for version in ("1.0.0", "1.1.0", "1.2.0"))
+    sha = {version: hashlib.sha256(test.manifests["m", version]).hexdigest() for version in ("1.0.0", "1.1.0", "1.2.0")}
+    assert state == State(judged="given", policy="given", policy_number=1, policy_since=now - timedelta(days=3650))
+    assert (world.folder, world.now, world.tip) == ("", now, world.trees("given"))
+    about = Binding(
+        registry=ID,
+        model="m",
+        version="1.1.0",
+        manifest=sha["1.1.0"],
+        stage="production",
+        incumbent=sha["1.2.0"],
+        change=2,
+    )
+    waivers = [
+        written(
+            Said(
+                kind="waiver",
+                about=about,
+                made=now - timedelta(minutes=10),
+                expires=now + timedelta(hours=2),
+                reason="an incident",
+                rule="soak",
+                gate="standard",
+            )
+        ),
+        written(
+            Said(
+                kind="waiver",
+                about=about,
+                made=now - test.cases[0].given.waivers[1].age,
+                expires=now + test.cases[0].given.waivers[1].for_,
+                reason=test.cases[0].given.waivers[1].reason,
+                rule="metrics",
+            )
+        ),
+    ]
+    evidence = [
+        attested("m", "1.1.0", sha["1.1.0"], "shadow", "PASSED", {"p99": 18.5}, now - timedelta(hours=3)),
+        attested("m", "1.1.0", sha["1.1.0"], "shadow", "FAILED", {}, now - test.cases[0].given.evidence[1].age),
+        attested("m", "1.0.0", sha["1.0.0"], "shadow", "PASSED", {}, now - timedelta(days=1)),
+    ]
+    there = {
+        "gitstage.yaml": policy,
+        "models/m/1.0.0.yaml": one,
+        "models/m/1.1.0.yaml": two,
+        "models/m/1.2.0.yaml": three,
+        "production/m.yaml": three,
+        "staging/m.yaml": two,
+        "archived/m/1.0.0.yaml": one,
+        "archived/m/1.1.0.yaml": two,
+        "holds/m/1.0.0.yaml": hold("m", "1.0.0", "as the case says"),
+        "evidence/m/1.1.0/shadow/1.json": evidence[0],
+        "evidence/m/1.1.0/shadow/2.json": evidence[1],
+        "evidence/m/1.0.0/shadow/1.json": evidence[2],
+        "evidence/m/1.1.0/waiver-alice/1.json": waivers[0],
+        "evidence/m/1.1.0/waiver-bob/2.json": waivers[1],
+    }
+    assert held_at(world.trees("given")) == there
+    assert (step, world.trees("changed")) == (Step("changed", step.tree), step.tree)
+    assert held_at(step.tree) == {**there, "production/m.yaml": two, "archived/m/1.2.0.yaml": three}
+    assert world.past.effects(Slot("m", "production")) == (
+        Effect(
+            slot=Slot("m", "production"),
+            number=1,
+            action="promote",
+            commit="given",
+            moment=now - timedelta(days=32),
+            before=None,
+            before_blob=None,
+            after="1.0.0",
+            after_blob=blob_id(one),
+        ),
+        Effect(
+            slot=Slot("m", "production"),
+            number=2,
+            action="promote",
+            commit="given",
+            moment=now - timedelta(days=2),
+            before="1.0.0",
+            before_blob=blob_id(one),
+            after="1.2.0",
+            after_blob=blob_id(three),
+        ),
+    )
+    assert [world.past.taken(Slot("m", stage)) for stage in ("production", "staging", "other")] == [2, 1, 0]
+    assert world.past.effects(Slot("n", "production")) == ()
+    keys = {person: public_key(person) for person in ("alice", "bob", "carol")}
+    assert [world.signed_by(data) for data in (*evidence, *waivers, b"x")] == [
+        frozenset(),
+        frozenset({keys["bob"], keys["carol"]}),
+        frozenset({keys["carol"]}),
+        frozenset({keys["alice"]}),
+        frozenset({keys["bob"]}),
+        frozenset(),
+    ]
+    assert world.forge == Forge(
+        kind="server",
+        changes=(
+            ForgeChange(
+                authors=frozenset({"alice"}),
+                approvals=(
+                    Review(account="bob", commit="changed", moment=now - timedelta(hours=2)),
+                    Review(account="carol", commit="changed", moment=now - test.cases[0].given.approvals[1].age),
+                ),
+            ),
+        ),
+    )
+    assert (only.case, only.moment) == (test.cases[0], now)
+    assert [judged.thing for judged in only.judgements] == ["records/m", "production/m"]
+
+
+def test_a_case_without_people_has_no_forge_and_a_version_to_register_is_not_there_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    test, _, step, world, only = folded(monkeypatch, GATED, given={}, change={"register": "m@1.2.0"})
+    there = held_at(world.trees("given"))
+    assert (world.forge, list(there)) == (None, ["gitstage.yaml", "models/m/1.0.0.yaml", "models/m/1.1.0.yaml"])
+    assert held_at(step.tree) == {**there, "models/m/1.2.0.yaml": test.manifests["m", "1.2.0"]}
+    assert [(judged.thing, judged.action, judged.after) for judged in only.judgements] == [
+        ("records/m", "register", "1.2.0")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "change", "edits"),
+    [
+        ({"held": ["m@1.2.0"]}, {"unhold": "m@1.2.0"}, {"holds/m/1.2.0.yaml": hold("m", "1.2.0", "as the case says", state="released")}),
+        (STAGED, {"archive": "m@staging"}, {"staging/m.yaml": empty_slot("m"), "archived/m/1.1.0.yaml": "1.1.0"}),
+        ({"stages": {"production": ["m@1.0.0", "m@1.1.0"]}}, {"rollback": "m@production"}, {"production/m.yaml": "1.0.0", "archived/m/1.1.0.yaml": "1.1.0"}),
+        ({"stages": {"production": ["m@1.2.0", "m@1.0.0", "m@1.1.0"]}, "held": ["m@1.0.0"]}, {"rollback": "m@production"}, {"production/m.yaml": "1.2.0", "archived/m/1.1.0.yaml": "1.1.0"}),
+        ({"stages": {"production": ["m@1.2.0", "m@1.0.0", "m@1.1.0"]}}, {"rollback": "m@production", "to": "1.2.0"}, {"production/m.yaml": "1.2.0", "archived/m/1.1.0.yaml": "1.1.0"}),
+    ],
+)  # fmt: skip
+def test_a_change_edits_what_its_command_would(
+    monkeypatch: pytest.MonkeyPatch, given: Any, change: Any, edits: dict[str, Any]
+) -> None:
+    test, _, step, world, _ = folded(monkeypatch, GATED, given=given, change=change)
+    expected = {path: test.manifests["m", to] if isinstance(to, str) else to for path, to in edits.items()}
+    assert held_at(step.tree) == {**held_at(world.trees("given")), **expected}
+
+
+def test_what_was_read_once_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+
+    def reading(reader: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+        def reads(data: bytes) -> Any:
+            read.append(data)
+            return reader(data)
+
+        return reads
+
+    monkeypatch.setattr(folding, "read_policy", reading(read_policy))
+    monkeypatch.setattr(folding, "read_version", reading(read_version))
+    assert all(case.passed for case in play(GATED, *[{"given": STAGED, "change": PROMOTE, "expect": "passed"}] * 3))
+    assert sorted(read) == sorted({*read}), "each of them once"
+    assert len(read) == 3, "the policy, what comes in and what is there"
