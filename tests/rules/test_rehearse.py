@@ -24,7 +24,7 @@ from gitstage.rules import fold as folding
 from gitstage.rules import rehearse
 from gitstage.rules.fold import Step, World, fold
 from gitstage.rules.rehearse import Difference, Rehearsed, rehearsed
-from tests.registries import ID, empty_slot, gated, hold, peopled, policy_file, public_key
+from tests.registries import ID, STAGES, empty_slot, gated, hold, peopled, policy_file, public_key
 
 NOW = "2026-11-25T09:00:00Z"
 VERSIONS = {"m@1.0.0": {"metrics": {"auc": 0.95}}, "m@1.1.0": {"metrics": {"auc": 0.96}}, "m@1.2.0": {}}
@@ -191,6 +191,33 @@ def test_what_opens_at_no_moment_says_so() -> None:
     ]
 
 
+def test_of_several_rules_and_several_moments_each_is_told() -> None:
+    gates = {"short": {"soak": "2h", "metrics": [{"name": "f1", "min": 0.5}]}, "long": {"soak": "3h"}}
+    policy = policy_file({**STAGES, "production": {"from": ["staging"], "gates": ["short", "long"]}}, gates)
+    soaked = {"stages": {"staging": [{"version": "m@1.1.0", "for": "1h"}]}, "held": ["m@1.1.0"]}
+    assert differences(policy, given=soaked, expect="passed") == [
+        Difference(
+            rule="verdict",
+            expected="passed",
+            found="refused",
+            message="held 1.1.0 is held: as the case says; metrics f1 is missing",
+        )
+    ]
+    expect = {"verdict": "refused", "soak": {"verdict": "pending", "opens": NOW}}
+    assert differences(policy, given=soaked, expect=expect) == [
+        Difference(
+            rule="soak",
+            expected=f"pending, opens {NOW}",
+            found="pending, opens 2026-11-25T10:00:00Z, 2026-11-25T11:00:00Z",
+        )
+    ]
+
+
+def test_what_would_only_warn_and_has_nothing_to_warn_of_passed() -> None:
+    policy = gated(metrics=[{"name": "auc", "min": 0.9, "enforce": "warn"}])
+    assert differences(policy, expect={"metrics": "passed"}) == []
+
+
 def test_what_only_warns_is_said_to() -> None:
     policy = gated(metrics=[{"name": "auc", "min": 0.99, "enforce": "warn"}, {"name": "auc", "min": 0.9}])
     assert differences(policy, expect={"metrics": {"verdict": "warned", "says": "0.99"}}) == []
@@ -237,6 +264,7 @@ def test_a_case_knows_its_line_and_what_the_judge_said() -> None:
             "cases[0].expect.soaked: there is no rule 'soaked'; did you mean 'soak'?",
             "cases[0].expect.rules/own: there is no rule 'rules/own'",
         ]),
+        ({"expect": {"rules": "passed"}}, ["cases[0].expect.rules: there is no rule 'rules'"]),
         ({"given": {}, "change": {"archive": "m@production"}}, ["cases[0].change: production of m is empty"]),
         ({"given": {}, "change": {"rollback": "m@production"}}, ["cases[0].change: nothing is in effect in production of m"]),
         ({"given": {"stages": {"production": ["m@1.0.0", "m@1.1.0"]}, "held": ["m@1.0.0"]}, "change": {"rollback": "m@production"}}, [
