@@ -16,7 +16,8 @@ from gitstage.values import dataclass
 class Identity:
     """A registry's id, its trunk (a branch's short name), its stages in the order of the file, its tags' prefix.
 
-    `ledger_ref` is a full ref name, `tags_in_ci` says that a workflow tags what has landed.
+    `ledger_ref` is a full ref name, `tags_in_ci` says that a workflow tags what has landed, and `signs_tags` that it
+    names `taggers`.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Identity:
     integer_versions: bool = False
     tag_versions: bool = True
     tags_in_ci: bool = False
+    signs_tags: bool = False
 
     @property
     def layout(self) -> Layout:
@@ -57,6 +59,7 @@ def identity_of(document: Mapping[str, object]) -> Identity:
         integer_versions=document.get("versions") == "integer",
         tag_versions=document.get("tag-versions") is not False,
         tags_in_ci=document.get("tags") == "ci",
+        signs_tags=bool(document.get("taggers")),
     )
 
 

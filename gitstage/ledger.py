@@ -221,12 +221,22 @@ class Open:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ruling:
+    """A policy that took effect, as far as signatures of tags go: where it passed, its file's blob, and when (UTC)."""
+
+    commit: str
+    blob: str
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class State:
     """How far the trunk has been judged, and what is open: what one run hands to the next.
 
     `judged` is a commit, `clock` the moment of the last run. `policy` is the commit whose gitstage.yaml is in effect
     (None while none ever passed), `policy_number` counts the policies that took effect, and `policy_since` is the moment
-    (UTC) at which this one did. `owed` is what nobody has countersigned yet.
+    (UTC) at which this one did. `owed` is what nobody has countersigned yet. `rulings` are the policies that took
+    effect from the first on that names `taggers`; none where none ever did.
     What is not in `open` is, in the tree of `judged`, as it last passed.
     """
 
@@ -237,6 +247,7 @@ class State:
     policy_since: datetime | None = None
     open: Mapping[str, Open] = field(default_factory=dict)
     owed: tuple[Owed, ...] = ()
+    rulings: tuple[Ruling, ...] = ()
 
     def passed_commit(self, thing: Thing) -> str | None:
         """The commit whose tree holds the last state of `thing` that passed."""
@@ -518,6 +529,9 @@ def state_document(state: State, registry: str) -> bytes:
             "number": state.policy_number,
             "since": text_of(state.policy_since) if state.policy_since else None,
         },
+        "taggers": [
+            {"commit": ruling.commit, "blob": ruling.blob, "since": text_of(ruling.since)} for ruling in state.rulings
+        ],
         "owed": [_owed_document(owed) for owed in state.owed],
         "open": [_open_document(state.open[name]) for name in sorted(state.open)],
     }
@@ -558,6 +572,11 @@ def _owed_document(owed: Owed) -> dict[str, object]:
     }
 
 
+def _ruling_from(document: Mapping[str, Any]) -> Ruling:
+    commit, blob = _texts([document["commit"], document["blob"]])
+    return Ruling(commit=commit, blob=blob, since=moment_of(document["since"]))
+
+
 def _owed_from(document: Mapping[str, Any], registry: str) -> Owed:
     keys = ("model", "version", "manifest", "stage", "incumbent", "change")
     return Owed(
@@ -581,6 +600,7 @@ def state_from(data: bytes, registry: str) -> State:
             policy=document["policy"]["commit"],
             policy_number=document["policy"]["number"],
             policy_since=moment_of(since) if (since := document["policy"]["since"]) else None,
+            rulings=tuple(_ruling_from(ruling) for ruling in document.get("taggers", [])),
             owed=tuple(_owed_from(owed, registry) for owed in document["owed"]),
             open={str(item.thing): item for item in waiting},
         )

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from gitstage.canonical import HIDDEN, Unfit, shown
 from gitstage.values import dataclass
-
-if TYPE_CHECKING:
-    from gitstage.policy import Policy
 
 KEY_TYPES = frozenset(
     {
@@ -51,6 +48,14 @@ class PublicKey:
         """Whether the key is valid at a moment; both ends count, as in allowed_signers(5)."""
         begun = self.valid_after is None or self.valid_after <= now
         return begun and (self.valid_before is None or now <= self.valid_before)
+
+
+class KnowsKeys(Protocol):
+    """What says whose public keys are, as a policy does."""
+
+    @property
+    def keys(self) -> Mapping[str, tuple[str, PublicKey]]:
+        """By its type and base64, the person and the key with the time that it is valid."""
 
 
 def read_key(text: str) -> PublicKey:
@@ -141,13 +146,13 @@ def _body(kind: str, body: str) -> str:
     return binascii.b2a_base64(data, newline=False).decode()
 
 
-def signers(policy: Policy, keys: Iterable[str], now: datetime) -> frozenset[str]:
+def signers(policy: KnowsKeys, keys: Iterable[str], now: datetime) -> frozenset[str]:
     """The people of a policy whose keys these are, and who could sign with them at a moment (UTC)."""
     found = (policy.keys.get(key) for key in keys)
     return frozenset(person for known in found if known is not None for person, key in [known] if key.is_valid(now))
 
 
-def why_nobody(policy: Policy, keys: Iterable[str], now: datetime) -> str:
+def why_nobody(policy: KnowsKeys, keys: Iterable[str], now: datetime) -> str:
     """Why none of some keys stands for somebody at a moment."""
     from gitstage.envelopes import AS_SIGSTORE, known_as
 

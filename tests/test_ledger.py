@@ -13,7 +13,7 @@ from gitstage import ledger
 from gitstage.errors import GitstageError
 from gitstage.findings import Debt, Finding, Judgement, Verdict
 from gitstage.layout import POLICY, Records, Slot
-from gitstage.ledger import Binding, Effect, Folded, Open, Owed, PolicyEffect, Registered, State, Stood
+from gitstage.ledger import Binding, Effect, Folded, Open, Owed, PolicyEffect, Registered, Ruling, State, Stood
 from tests.registries import ID, MONDAY, effect
 
 SLOT = Slot("risk/m", "production")
@@ -307,6 +307,7 @@ STATE = State(
             debt=ROLLED_BACK,
         ),
     ),
+    rulings=(Ruling(commit="e" * 40, blob="f" * 40, since=MONDAY),),
     open={
         "production/risk/m": Open(
             thing=SLOT,
@@ -357,6 +358,7 @@ def test_a_state_is_written_down_and_read_again() -> None:
         "clock": "2026-11-23T10:00:00Z",
         "judged": "d" * 40,
         "policy": {"commit": "e" * 40, "number": 2, "since": "2026-11-23T10:00:00Z"},
+        "taggers": [{"commit": "e" * 40, "blob": "f" * 40, "since": "2026-11-23T10:00:00Z"}],
         "owed": [
             {
                 "model": "risk/m",
@@ -389,6 +391,12 @@ def test_a_state_in_which_nothing_was_judged_is_written_down_and_read_again() ->
     assert ledger.state_from(ledger.state_document(State(), ID), ID) == State()
 
 
+def test_a_state_that_knows_of_no_taggers_has_none() -> None:
+    document = json.loads(ledger.state_document(STATE, ID))
+    del document["taggers"]
+    assert ledger.state_from(json.dumps(document).encode(), ID) == replace(STATE, rulings=())
+
+
 def spoiled(change: Callable[[dict[str, object]], object]) -> bytes:
     document = json.loads(ledger.state_document(STATE, ID))
     change(document)
@@ -408,6 +416,8 @@ def spoiled(change: Callable[[dict[str, object]], object]) -> bytes:
         (spoiled(lambda document: document.pop("open")), "open"),
         (spoiled(lambda document: document.update(open=[{}])), "thing"),
         (spoiled(lambda document: document.update(policy=None)), "subscriptable"),
+        (spoiled(lambda document: document.update(taggers=[{"commit": 1, "blob": "", "since": ""}])), "list of texts"),
+        (spoiled(lambda document: document.update(taggers=[{"commit": "", "blob": "", "since": ""}])), "isoformat"),
     ],
 )
 @pytest.mark.usefixtures("no_garbage_is_collected")

@@ -28,6 +28,7 @@ class Context:
     folder: str | None = None
     verbose: bool = False
     plugins: frozenset[str] = frozenset()
+    tag_keys: tuple[str, ...] = ()
 
     def registry(self, *, revision: str | None = None) -> Registry:
         """The registry that is meant, as `revision` has it, or else what is checked out."""
@@ -35,6 +36,7 @@ class Context:
 
         registry = open_registry(self.where, folder=self.folder, commit=revision)
         registry.allowed_plugins = self.plugins
+        registry.tag_keys = self.tag_keys
         # Where several commands run in one process, each lets go of the git that it kept.
         click.get_current_context().call_on_close(registry.repo.close)
         if self.verbose:

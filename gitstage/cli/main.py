@@ -124,10 +124,25 @@ class Commands(click.Group):
     envvar="GITSTAGE_PLUGINS",
     help="A rule in Python that may run, if the policy names it; also GITSTAGE_PLUGINS, names with spaces between.",
 )
+@click.option(
+    "--sign-tags",
+    "tag_keys",
+    metavar="KEY",
+    multiple=True,
+    type=click.Path(),  # of the variable, several are told apart as on a PATH
+    envvar="GITSTAGE_SIGN_TAGS",
+    help="An SSH key that signs the tags that a command makes; also GITSTAGE_SIGN_TAGS.",
+)
 @click.option("--verbose", is_flag=True, help="Say on stderr which registry, trunk and moment are meant.")
 @click.pass_context
 def cli(
-    ctx: click.Context, directory: str, repo: str | None, registry: str | None, plugins: tuple[str, ...], verbose: bool
+    ctx: click.Context,
+    directory: str,
+    repo: str | None,
+    registry: str | None,
+    plugins: tuple[str, ...],
+    tag_keys: tuple[str, ...],
+    verbose: bool,
 ) -> None:
     """Promote machine-learning models through stages kept in Git.
 
@@ -135,7 +150,7 @@ def cli(
     """
     if directory != ".":
         _go_to(directory, ctx)
-    ctx.obj = Context(repo=repo, folder=registry, verbose=verbose, plugins=frozenset(plugins))
+    ctx.obj = Context(repo=repo, folder=registry, verbose=verbose, plugins=frozenset(plugins), tag_keys=tag_keys)
 
 
 def _go_to(directory: str, ctx: click.Context) -> None:

@@ -33,7 +33,7 @@ ENCODING = re.compile(rb"^encoding (\S+)$", re.MULTILINE)
 FIRST_MOMENT, LAST_MOMENT = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 FSCK = "git fsck says what is wrong"
 PACK_TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
-SIGNATURE = re.compile(r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----$", re.MULTILINE)
+SIGNATURE = re.compile(rb"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----$", re.MULTILINE)
 
 
 class Object(NamedTuple):
@@ -186,17 +186,9 @@ def parsed_tag(ref: str, oid: str, data: bytes) -> tuple[Tag, str]:
     if found is None:
         raise GitError(f"tag object {oid} is broken", hint=FSCK)
     target, kind, seconds = found.groups()
-    message = without_signature(_message(data[found.end() :], "utf-8"))
+    message = _message(signed_tag(data).payload[found.end() :], "utf-8")
     tagged = None if seconds is None else moment(seconds)
     return Tag(ref, oid, "tag", target.decode(), message, tagged), kind.decode()
-
-
-def without_signature(message: str) -> str:
-    """A tag's text up to its signature, which git looks for from the end."""
-    if "-----BEGIN " not in message:
-        return message
-    starts = [found.start() for found in SIGNATURE.finditer(message)]
-    return message[: starts[-1]] if starts else message
 
 
 def commit_bytes(tree: str, parents: Sequence[str], author: str, committer: str, message: str) -> bytes:
@@ -245,7 +237,7 @@ SIGNATURES = {40: b"gpgsig", 64: b"gpgsig-sha256"}
 
 
 class Signed(NamedTuple):
-    """What of a commit was signed, and the signature as its signer wrote it; None where it has none."""
+    """What of a commit or a tag was signed, and the signature as its signer wrote it; None where it has none."""
 
     payload: bytes
     signature: bytes | None
@@ -269,3 +261,9 @@ def signed_commit(oid: str, data: bytes) -> Signed:
             kept.append(line)
     lines = found.get(SIGNATURES[len(oid)])
     return Signed(b"\n".join(kept) + separator + message, None if lines is None else b"\n".join(lines) + b"\n")
+
+
+def signed_tag(data: bytes) -> Signed:
+    """A tag object up to its signature, which git looks for from the end (git's gpg-interface.c, parse_signed_buffer)."""
+    starts = [found.start() for found in SIGNATURE.finditer(data)] if b"-----BEGIN " in data else []
+    return Signed(data[: starts[-1]], data[starts[-1] :]) if starts else Signed(data, None)

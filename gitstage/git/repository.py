@@ -33,6 +33,7 @@ from gitstage.git.objects import (
     is_object_id,
     parsed_commit,
     signed_commit,
+    signed_tag,
     tag_bytes,
 )
 from gitstage.git.process import NO_HOOKS, Answer, Processes
@@ -65,6 +66,9 @@ ASKED_LAST = ("--show-toplevel", "--symbolic-full-name", "HEAD")
 
 NO_GUESS = ("-c", "user.useConfigOnly=true")
 """Without it git makes a committer's name up from the machine's."""
+OWN_SCOPES = ("system", "global", "command")
+"""Where configuration is the user's, and not that of a repository."""
+
 WHO_ARE_YOU = 'git config --global user.name "Your Name"; git config --global user.email you@example.com'
 
 
@@ -257,7 +261,26 @@ class Repository:
 
     def is_set(self, key: str) -> bool:
         """Whether a yes-or-no key of git's configuration says yes."""
-        return (self.config(key) or "").lower() in ("true", "yes", "on", "1")
+        return _says_yes(self.config(key))
+
+    def signing_key(self) -> str | None:
+        """The SSH key with which git signs the user's tags, as the user's own configuration says; None where it does not.
+
+        It says `tag.gpgSign`, `gpg.format = ssh` and `user.signingKey` (git-config(1)). What a repository says of itself
+        counts for nothing: whoever put that together would choose the key.
+        """
+        if not self.is_set("tag.gpgsign"):
+            return None
+        answer = self.processes.run("config", "--list", "-z", "--show-scope", purpose=Purpose.WRITING)
+        words = answer.out.decode("utf-8", "surrogateescape").split("\0")[:-1]
+        own: dict[str, str] = {}
+        for scope, item in zip(words[::2], words[1::2], strict=True):
+            if scope in OWN_SCOPES:
+                key, has_value, value = item.partition("\n")
+                own[key] = value if has_value else "true"
+        if not _says_yes(own.get("tag.gpgsign")) or own.get("gpg.format") != "ssh":
+            return None
+        return own.get("user.signingkey", "").removeprefix("key::") or None
 
     # Reading: trees, commits, history
 
@@ -365,6 +388,11 @@ class Repository:
                 raise NoSuchRevision(f"there is no commit {oid!r}")
         return found
 
+    def signed_tags(self, oids: Iterable[str]) -> dict[str, Signed]:
+        """What was signed of annotated tags, and the signatures, by the ids of their objects; what is no tag is left out."""
+        found = self._store.read_many(oids)
+        return {oid: signed_tag(read.data) for oid, read in found.items() if read.kind == "tag"}
+
     def brought_by(self, commit: str, base: str | None) -> list[str]:
         """The commits in the history of one that are not in that of `base` (None: that of its first parent).
 
@@ -431,6 +459,8 @@ class Repository:
         present = self._store.commits_among(wanted)
         if not present:
             return wanted
+        if any(self._store.is_pending(oid) for oid in (tip, *present)):
+            self.flush()
         stdin = "".join(f"{oid}\n" for oid in (*sorted(present), f"^{tip}")).encode()
         without = present & set(self.processes.run("rev-list", "--stdin", stdin=stdin).out.decode().split())
         if without:
@@ -479,13 +509,17 @@ class Repository:
             return self._signed(tree, parents, message)
         return self._store.write("commit", commit_bytes(tree, parents, author, committer, message))
 
-    def write_tag(self, name: str, target: str, message: str) -> str:
-        """Write an annotated tag object, unsigned, and say its id. `name` is the ref's, with or without `refs/tags/`."""
+    def tag_payload(self, name: str, target: str, message: str) -> bytes:
+        """An annotated tag as whoever signs it has to sign it. `name` is the ref's, with or without `refs/tags/`."""
         name = name.removeprefix(TAGS)
         refs.check_update(TAGS + name, target)
         _, committer = self._people()
         kind = self._store.header(target).kind
-        return self._store.write("tag", tag_bytes(name, target, kind, committer, message))
+        return tag_bytes(name, target, kind, committer, message)
+
+    def write_tag(self, name: str, target: str, message: str, signature: bytes = b"") -> str:
+        """Write an annotated tag object, and say its id; `signature` is one over its `tag_payload`, in armor."""
+        return self._store.write("tag", self.tag_payload(name, target, message) + signature)
 
     def write_record(self, files: Mapping[str, bytes], parent: str | None, message: str, when: datetime) -> str:
         """Write a commit that holds just these files, never signed and dated `when`, and say its id."""
@@ -649,6 +683,10 @@ class Repository:
 
 def _said(answer: Answer) -> str:
     return answer.out.decode("utf-8", "surrogateescape").rstrip("\n")
+
+
+def _says_yes(value: str | None) -> bool:
+    return (value or "").lower() in ("true", "yes", "on", "1")
 
 
 def place_of(path: Path) -> Place:

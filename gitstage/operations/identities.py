@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gitstage.identity import Identity, identity_of
 
-FORM = 1
+FORM = 2
 """The form of what is kept; a release that reads more out of gitstage.yaml raises it."""
 
 
@@ -30,8 +30,7 @@ def known_identity(common_dir: Path, oid: str, read: Callable[[], bytes]) -> Ide
     from gitstage.canonical import parse
 
     identity = identity_of(parse(read()))
-    with suppress(OSError):
-        _keep(path, identity)
+    keep(path, asdict(identity))
     return identity
 
 
@@ -43,10 +42,12 @@ def _kept(path: Path) -> Identity | None:
         return None
 
 
-def _keep(path: Path, identity: Identity) -> None:
+def keep(path: Path, document: object) -> None:
+    """Puts a document, as JSON, into a file, at once or not at all. Where nothing can be written, nothing is kept."""
     import tempfile
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-        file.write(json.dumps(asdict(identity)).encode())
-    os.replace(file.name, path)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+            file.write(json.dumps(document).encode())
+        os.replace(file.name, path)

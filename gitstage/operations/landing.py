@@ -16,7 +16,7 @@ from gitstage.ledger import Folded
 from gitstage.merges import merged
 from gitstage.operations.registries import Registry
 from gitstage.operations.signers import Planned
-from gitstage.operations.tagging import Tagged, follow, written
+from gitstage.operations.tagging import Tagged, Unsigned, follow, written
 from gitstage.plans import Plan, Scene
 from gitstage.rules.fold import Step, World, continued, current_policy, layout_of
 from gitstage.values import dataclass, replace
@@ -422,7 +422,13 @@ def _commit(place: Ground, plan: Plan, outcome: Outcome, checkout: Checkout, *, 
     if place.onto_trunk and (tags_itself or not registry.identity.tags_in_ci):
         world = replace(place.world, tip=below(repo.tree(commit), registry.folder))
         after = continued(place.folded, [Step(commit, repo.tree(commit))], world)
-        tagged = written(registry, after)
+        try:
+            tagged = written(registry, after)
+        except Unsigned as error:
+            if not registry.identity.tags_in_ci:
+                raise
+            # It does not wait, and has landed when the workflow comes.
+            outcome = replace(outcome, notes=(*outcome.notes, f"the workflow will tag it: {error.message}"))
     moved = RefUpdate(place.branch, commit, place.head)
     if place.pushes:
         _push(place, moved, tagged, tags_itself=tags_itself)

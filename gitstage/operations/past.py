@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from gitstage.changes import FILE, Entry, blob_id, joined
 from gitstage.emptyslot import empty_slot
@@ -14,6 +16,11 @@ from gitstage.identity import Identity
 from gitstage.layout import NUMBER, Slot
 from gitstage.ledger import Effect, effect_from
 from gitstage.values import dataclass
+
+if TYPE_CHECKING:
+    from gitstage.operations.taggers import Taggers
+
+Claimed = tuple[Effect, Tag]
 
 
 @dataclass(frozen=True)
@@ -28,18 +35,26 @@ class TagPast:
     """The past of a registry's slots, read model by model and kept.
 
     `tip` is the trunk's tip: a tag counts only if its commit is in the trunk's history, and the slot in that commit
-    holds the blob that the tag claims. `remote` is where tags come from that a clone was made without.
+    holds the blob that the tag claims. `remote` is where tags come from that a clone was made without. `taggers` says
+    whose signatures tags need (None: nobody's), and is asked once a tag is looked at.
     """
 
     def __init__(
-        self, repo: Repository, identity: Identity, folder: str, tip: str | None, remote: str | None = None
+        self,
+        repo: Repository,
+        identity: Identity,
+        folder: str,
+        tip: str | None,
+        remote: str | None = None,
+        taggers: Callable[[], Taggers | None] = lambda: None,
     ) -> None:
         self._repo = repo
         self._identity = identity
         self._folder = folder
         self._tip = tip
         self._remote = remote
-        self._claims: dict[Slot, tuple[tuple[Effect, Tag], ...]] = {}
+        self._ask_taggers = taggers
+        self._claims: dict[Slot, tuple[Claimed, ...]] = {}
         self._effects: dict[Slot, tuple[Effect, ...]] = {}
         self._taken: dict[Slot, int] = {}
         self._versions: dict[str, dict[str, str]] = {}
@@ -64,7 +79,7 @@ class TagPast:
         """The last change of a slot that took effect; cheaper than all of them."""
         self.load({slot.model})
         claims = self._claims.get(slot, ())
-        if claims and self._is_plain(claims[-1][0]):
+        if claims and self._is_plain(claims[-1][0]) and self._is_signed(claims):
             return claims[-1][0]
         effects = self.effects(slot)
         return effects[-1] if effects else None
@@ -157,18 +172,62 @@ class TagPast:
         slots = [slot for slot in self._claims if slot not in self._effects]
         claims = [(slot, effect, tag) for slot in slots for effect, tag in self._claims[slot]]
         counted: dict[Slot, list[Effect]] = {slot: [] for slot in slots}
-        for (slot, effect, tag), why in zip(claims, self._why_false([effect for _, effect, _ in claims]), strict=True):
+        said = self._why_false([(effect, tag) for _, effect, tag in claims])
+        for (slot, effect, tag), why in zip(claims, said, strict=True):
+            if why is None and self._taggers is not None and counted[slot]:
+                why = self._why_out_of_order(self._taggers, counted[slot][-1], effect)
             if why is None:
                 counted[slot].append(effect)
             else:
                 self._alarms.append(Alarm(tag.ref, why))
         self._effects.update({slot: tuple(found) for slot, found in counted.items()})
 
-    def _why_false(self, effects: Sequence[Effect]) -> list[str | None]:
+    def _why_false(self, claims: Sequence[Claimed]) -> list[str | None]:
         """Why each claim is not so; None where it is."""
+        effects = [effect for effect, _ in claims]
         elsewhere = self._not_on_trunk([effect.commit for effect in effects])
         blobs = self._blobs_of(effects)
-        return [_why_false(effect, blob, elsewhere) for effect, blob in zip(effects, blobs, strict=True)]
+        said = [_why_false(effect, blob, elsewhere) for effect, blob in zip(effects, blobs, strict=True)]
+        so = [claim for claim, why in zip(claims, said, strict=True) if why is None]
+        unsigned = iter(self._why_unsigned(so))
+        return [next(unsigned) if why is None else why for why in said]
+
+    # signatures
+
+    @cached_property
+    def _taggers(self) -> Taggers | None:
+        return self._ask_taggers()
+
+    def _why_unsigned(self, claims: Sequence[Claimed]) -> list[str | None]:
+        """Why each claim does not count for its signature; None where it does, or needs none."""
+        if self._taggers is None:
+            return [None] * len(claims)
+        from gitstage.operations.taggers import Stamp
+
+        return self._taggers.why_not([Stamp(tag.oid, effect.commit, effect.moment) for effect, tag in claims])
+
+    def _is_signed(self, claims: Sequence[Claimed]) -> bool:
+        """Whether the last of a slot's claims is signed as it has to be, and none before it has to be looked at for that."""
+        return not self._needs_all(claims) and self._why_unsigned(claims[-1:]) == [None]
+
+    def _needs_all(self, claims: Sequence[Claimed]) -> bool:
+        """Whether the last of a slot's claims is none that was signed later than any other: then their order decides."""
+        if self._taggers is None:
+            return False
+        last = claims[-1][0].moment
+        return last <= self._taggers.since or any(effect.moment > last for effect, _ in claims)
+
+    def _why_out_of_order(self, taggers: Taggers, before: Effect, after: Effect) -> str | None:
+        """Why a change cannot have come after another; None where it can.
+
+        Without a signature somebody could call a tag older than the policy that asks for one, and bring back what was
+        there long ago.
+        """
+        if after.moment < before.moment:
+            return f"it is dated before {before.name}"
+        if after.moment <= taggers.since and not self._repo.is_ancestor(before.commit, after.commit):
+            return f"it stands before {before.name}"
+        return None
 
     def _blobs_of(self, effects: Sequence[Effect]) -> list[str | None]:
         """What the slot of each claim holds in the claim's commit."""
@@ -192,11 +251,12 @@ class TagPast:
         newest = {
             slot: said
             for slot, claims in self._claims.items()
-            if (said := next((effect for effect, _ in reversed(claims) if had(effect)), None)) is not None
+            if (said := next((claim for claim in reversed(claims) if had(claim[0])), None)) is not None
         }
         found = {}
-        for (slot, effect), why in zip(newest.items(), self._why_false(list(newest.values())), strict=True):
-            counted = effect if why is None else next((one for one in reversed(self.effects(slot)) if had(one)), None)
+        for (slot, (effect, _)), why in zip(newest.items(), self._why_false(list(newest.values())), strict=True):
+            plain = why is None and not self._needs_all(self._claims[slot])
+            counted = effect if plain else next((one for one in reversed(self.effects(slot)) if had(one)), None)
             if counted is not None:
                 found[slot] = counted
         return found

@@ -29,6 +29,7 @@ from gitstage.operations.signers import CommitSigners, signed_by, vouched_for
 if TYPE_CHECKING:
     from gitstage.forges import Forge
     from gitstage.ledger import Folded
+    from gitstage.operations.taggers import Taggers
     from gitstage.rules.fold import Step, World
 
 DEEPEST_REGISTRY = 3
@@ -54,7 +55,7 @@ class Registry:
     `folder` is its path from the repository's root ("" is the root), `identity` what its gitstage.yaml says it is,
     `now` the moment (UTC) at which everything is judged, by `clock`. One that `is_new` is
     being made, and has no ledger anywhere. `allowed_plugins` are the rules in Python that may run, and `forge` is what a
-    forge or a server says of who made and approved changes.
+    forge or a server says of who made and approved changes. `tag_keys` are the SSH keys that sign the tags.
     """
 
     repo: Repository
@@ -64,6 +65,7 @@ class Registry:
     is_new: bool = False
     allowed_plugins: frozenset[str] = frozenset()
     forge: Forge | None = None
+    tag_keys: tuple[str, ...] = ()
     now: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +74,14 @@ class Registry:
     def again(self) -> Registry:
         """The same registry, asked anew, and never at an earlier moment."""
         fresh = Registry(
-            self.repo, self.folder, self.identity, self.clock, self.is_new, self.allowed_plugins, self.forge
+            self.repo,
+            self.folder,
+            self.identity,
+            self.clock,
+            self.is_new,
+            self.allowed_plugins,
+            self.forge,
+            self.tag_keys,
         )
         fresh.now = max(fresh.now, self.now)
         return fresh
@@ -130,7 +139,21 @@ class Registry:
 
     @cached_property
     def past(self) -> TagPast:
-        return TagPast(self.repo, self.identity, self.folder, self.tip, self.remote)
+        return TagPast(self.repo, self.identity, self.folder, self.tip, self.remote, self._taggers)
+
+    def _taggers(self) -> Taggers | None:
+        """Whose signatures tags need; None where no policy that took effect ever asked for any.
+
+        The ledger says which did. Where it is not here, and gitstage.yaml asks, it is fetched.
+        """
+        if self.repo.ref(self.local_ledger_ref) is None and not self.identity.signs_tags:
+            return None
+        rulings = self.state.rulings
+        if not rulings:
+            return None
+        from gitstage.operations.taggers import Taggers
+
+        return Taggers(self.repo, rulings)
 
     def layout_owns(self, path: str) -> bool:
         """Whether a path from the registry's folder belongs to it (all do, unless the folder is the root)."""

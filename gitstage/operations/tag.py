@@ -69,7 +69,7 @@ def _once(registry: Registry, *, dry_run: bool, rewritten: bool, reason: str | N
         trunk = registry.identity.trunk
         raise GitstageError(f"{registry.remote} has no {trunk} yet", hint=f"git push {registry.remote} {trunk}")
     folded, note = _folded(registry, registry.tip, rewritten=rewritten)
-    tagged = written(registry, folded, reason=reason if note else None)
+    tagged = written(registry, folded, reason=reason if note else None, dry_run=dry_run)
     outcome = TagOutcome(
         state=folded.state,
         effects=folded.effects,

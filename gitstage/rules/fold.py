@@ -40,6 +40,7 @@ from gitstage.ledger import (
     Past,
     PolicyEffect,
     Registered,
+    Ruling,
     State,
     Stood,
     effects_by_slot,
@@ -446,6 +447,9 @@ class _Stride:
         if old_entry != entry:
             number = self.state.policy_number + 1
             self.state = replace(self.state, policy=self.step.commit, policy_number=number, policy_since=self.world.now)
+            if new.taggers or (self.policy is not None and self.policy.taggers):
+                ruling = Ruling(commit=self.step.commit, blob=entry.oid, since=self.world.now)
+                self.state = replace(self.state, rulings=(*self.state.rulings, ruling))
             self.policies.append(
                 PolicyEffect(
                     number=number,

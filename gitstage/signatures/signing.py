@@ -38,8 +38,8 @@ def sign_envelope(payload: bytes, keys: Sequence[str]) -> Envelope:
     return envelope
 
 
-def sign(message: bytes, key: str) -> Signature:
-    """A signature over `message`, in our namespace.
+def sign(message: bytes, key: str, namespace: str = NAMESPACE) -> Signature:
+    """A signature over `message`, in a namespace (ours unless given).
 
     `key` is the path of a private key, or a public key whose private half an ssh-agent holds: the path of its `.pub`
     file, or `ssh-ed25519 AAAA…` itself. Raises CannotSign, and CannotVerify where nothing can be verified here.
@@ -47,7 +47,7 @@ def sign(message: bytes, key: str) -> Signature:
     with tempfile.TemporaryDirectory(prefix="gitstage-") as folder:
         meant = _meant(key, folder)
         options = ["-U"] if meant.by_agent else []
-        arguments = ["-q", "-Y", "sign", "-n", NAMESPACE, "-f", meant.path, *options]
+        arguments = ["-q", "-Y", "sign", "-n", namespace, "-f", meant.path, *options]
         try:
             answer = run(arguments, message, Purpose.SIGNING, aloud=meant.aloud)
         except CannotVerify as error:
@@ -57,7 +57,7 @@ def sign(message: bytes, key: str) -> Signature:
         said = f": {answer.err}" if answer.err else ""
         hint = "ssh-add -l lists what the agent holds; ssh-add KEY adds one" if meant.by_agent else None
         raise CannotSign(f"ssh-keygen did not sign with {key}{said}", hint=hint)
-    if not verified(message, signature):
+    if not verified(message, signature, namespace):
         raise CannotSign(f"ssh-keygen signed with {key}, and does not take {fingerprint(signature.key)} for good")
     return signature
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -73,6 +73,15 @@ class Verifier:
                 self._proven = True
             self._known[digest] = frozenset({signature.key} if good else ())
         return next(iter(self._known[digest]), None)
+
+    def signers_of(self, signed: Sequence[tuple[bytes, bytes]], namespace: str) -> list[str | None]:
+        """The same of many messages and their signatures, some at a time."""
+        if len(signed) < 2:
+            return [self.signer_of(message, armored, namespace) for message, armored in signed]
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(lambda pair: self.signer_of(pair[0], pair[1], namespace), signed))
 
     def is_good(self, envelope: Envelope, signature: Signature) -> bool:
         """Whether a signature of an envelope is good, and made for us. Raises CannotVerify."""

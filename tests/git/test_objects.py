@@ -24,9 +24,9 @@ from gitstage.git.objects import (
     parsed_tag,
     parsed_tree,
     signed_commit,
+    signed_tag,
     tag_bytes,
     tree_bytes,
-    without_signature,
 )
 from tests.git.sandbox import Sandbox
 
@@ -199,7 +199,18 @@ def test_a_broken_tag_object_is_said_to_be_broken(data: bytes) -> None:
     ],
 )
 def test_a_signature_is_what_git_takes_for_one(message: str, text: str) -> None:
-    assert without_signature(message) == text
+    data = tag_bytes("x", A, "commit", "A <a@b> 1 +0000", message)
+    tag, _ = parsed_tag("r", B, data)
+    found = signed_tag(data)
+    assert tag.message == text
+    assert found.payload + (found.signature or b"") == data
+    assert (found.signature is None) == (message == text)
+
+
+def test_a_signature_that_begins_in_the_header_leaves_no_message() -> None:
+    data = f"object {A}\ntype commit\ntag x\n-----BEGIN SSH SIGNATURE-----\n\nsays\n".encode()
+    assert signed_tag(data).payload == f"object {A}\ntype commit\ntag x\n".encode()
+    assert parsed_tag("r", B, data)[0].message == ""
 
 
 def test_a_commit_has_the_bytes_that_git_commit_tree_writes(sandbox: Sandbox) -> None:

@@ -28,9 +28,10 @@ from gitstage.git import (
     environment,
 )
 from gitstage.git import repository as module
-from gitstage.git.objects import Object, commit_bytes
+from gitstage.git.objects import Object, Signed, commit_bytes
 from gitstage.git.store import SMALL, blobs_in
 from tests.git.sandbox import Sandbox, executable, git
+from tests.signatures.hands import make_key, public, signature
 
 MISSING = "b" * 40
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -776,6 +777,93 @@ def test_commits_are_signed_where_the_user_says_so(sandbox: Sandbox, repo: Repos
     assert sandbox.git("show", "-s", "--format=%G? %s %P", commit) == f"G größer, and signed {base}"
     assert repo.commits([commit])[commit].message == "größer, and signed"
     assert sandbox.git("cat-file", "commit", record).count("gpgsig") == 0
+
+
+def test_a_signed_tag_is_the_one_that_git_would_have_made_and_verifies(
+    sandbox: Sandbox, repo: Repository, tmp_path: Path
+) -> None:
+    key = make_key(tmp_path / "keys")
+    commit = sandbox.commit("one")
+    payload = repo.tag_payload("refs/tags/m/v1", commit, "says\n\nmore")
+    made = signature(payload, key, namespace="git")
+    oid = repo.write_tag("m/v1", commit, "says\n\nmore", made.armored)
+    repo.transact([RefUpdate("refs/tags/m/v1", oid, None)], reason="t")
+    allowed = tmp_path / "allowed"
+    allowed.write_text(f'cleo@example.com namespaces="git" {public(key)}\n', encoding="ascii")
+    for name, value in {
+        "gpg.format": "ssh",
+        "user.signingKey": str(key),
+        "gpg.ssh.allowedSignersFile": str(allowed),
+    }.items():
+        sandbox.git("config", name, value)
+    sandbox.git("verify-tag", "m/v1")
+    sandbox.git("tag", "-s", "-m", "says\n\nmore", "m/v2", commit)
+    theirs = sandbox.git("rev-parse", "m/v2")
+    found = repo.signed_tags([oid, theirs, commit, MISSING])
+    assert found[oid] == Signed(payload, made.armored)
+    # Ed25519 signs without chance, so git's own tag has the same bytes but for its name.
+    assert found.keys() == {oid, theirs}
+    assert found[theirs].payload == payload.replace(b"tag m/v1\n", b"tag m/v2\n")
+    assert str(found[theirs].signature, "ascii").splitlines()[0] == "-----BEGIN SSH SIGNATURE-----"
+    again = signature(found[theirs].payload, key, namespace="git")
+    assert repo.write_tag("m/v2", commit, "says\n\nmore", again.armored) == theirs
+    other = repo.write_tag("m/v3", commit, "says\n\nless", made.armored)
+    repo.transact([RefUpdate("refs/tags/m/v3", other, None)], reason="t")
+    with pytest.raises(AssertionError, match="verify-tag"):
+        sandbox.git("verify-tag", "m/v3")
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [
+        ({"tag.gpgSign": "true", "gpg.format": "ssh", "user.signingKey": "~/.ssh/key"}, "~/.ssh/key"),
+        ({"tag.gpgSign": "yes", "gpg.format": "ssh", "user.signingKey": "key::ssh-ed25519 AAAA"}, "ssh-ed25519 AAAA"),
+        ({"tag.gpgSign": "false", "gpg.format": "ssh", "user.signingKey": "~/.ssh/key"}, None),
+        ({"gpg.format": "ssh", "user.signingKey": "~/.ssh/key"}, None),
+        ({"tag.gpgSign": "true", "user.signingKey": "ABCDEF"}, None),
+        ({"tag.gpgSign": "true", "gpg.format": "openpgp", "user.signingKey": "ABCDEF"}, None),
+        ({"tag.gpgSign": "true", "gpg.format": "ssh"}, None),
+    ],
+)
+def test_a_users_own_configuration_names_the_key_that_signs_tags(
+    sandbox: Sandbox, said: dict[str, str], key: str | None
+) -> None:
+    for name, value in said.items():
+        sandbox.git("config", "--global", name, value)
+    with sandbox.open() as repo:
+        assert repo.signing_key() == key
+
+
+@pytest.mark.parametrize("named", ["tag.gpgSign", "gpg.format", "user.signingKey"])
+def test_what_a_repository_says_of_itself_chooses_no_key(sandbox: Sandbox, named: str) -> None:
+    said = {"tag.gpgSign": "true", "gpg.format": "ssh", "user.signingKey": "/the/key"}
+    for name, value in said.items():
+        sandbox.git("config", *(["--global"] if name != named else []), name, value)
+    with sandbox.open() as repo:
+        assert repo.signing_key() is None
+    sandbox.git("config", "--global", named, said[named])
+    sandbox.git("config", "user.signingKey", "/another/key")
+    with sandbox.open() as repo:
+        assert repo.signing_key() == "/the/key"
+
+
+def test_configuration_of_the_call_is_the_users(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"tag.gpgSign": "true", "gpg.format": "ssh", "user.signingKey": "/the/key"}
+    monkeypatch.setenv("GIT_CONFIG_COUNT", str(len(said)))
+    for at, (name, value) in enumerate(said.items()):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{at}", name)
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{at}", value)
+    with sandbox.open() as repo:
+        assert repo.signing_key() == "/the/key"
+
+
+def test_where_tags_are_not_signed_git_is_asked_nothing_more(
+    sandbox: Sandbox, repo: Repository, calls: list[str]
+) -> None:
+    assert not repo.is_set("tag.gpgsign")
+    calls.clear()
+    assert repo.signing_key() is None
+    assert calls == []
 
 
 def test_a_commit_that_cannot_be_signed_is_not_made(sandbox: Sandbox, repo: Repository) -> None:

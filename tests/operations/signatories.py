@@ -33,6 +33,12 @@ def policy(keys: Mapping[str, Path], **gate: str) -> dict[str, str]:
     }
 
 
+def taggers(keys: Mapping[str, Path], *names: str, **options: str) -> dict[str, str]:
+    """What a story's policy says instead: these people sign the tags; `options` stand in front of somebody's key."""
+    people = "".join(f"  {name}: {{keys: ['{options.get(name, '')}{public(key)}']}}\n" for name, key in keys.items())
+    return {"trunk: main\n": f"trunk: main\ntaggers: [{', '.join(names)}]\npeople:\n{people}"}
+
+
 def make_keys(folder: Path) -> dict[str, Path]:
     """A key of each."""
     return {name: make_key(folder, name) for name in NAMES}

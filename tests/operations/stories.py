@@ -27,6 +27,7 @@ class Story:
         self.path = path
         self.now = now
         self.folder = folder
+        self.tag_keys: tuple[str, ...] = ()
 
     @classmethod
     def begun(cls, path: Path, policy: Mapping[str, str] | None = None) -> Story:
@@ -41,7 +42,9 @@ class Story:
     # what a story is made of
 
     def registry(self) -> Registry:
-        return open_registry(str(self.path), folder=self.folder, clock=lambda: self.now)
+        registry = open_registry(str(self.path), folder=self.folder, clock=lambda: self.now)
+        registry.tag_keys = self.tag_keys
+        return registry
 
     def later(self, **length: float) -> Story:
         self.now += timedelta(**length)

@@ -36,6 +36,7 @@ def test_a_run_is_a_commit_of_the_ledger_with_a_small_document(served: Story) ->
             "number": 1,
             "since": "2026-03-01T12:00:00Z",
         },
+        "taggers": [],
         "owed": [],
         "open": [],
     }

@@ -22,6 +22,16 @@ def test_a_private_key_signs(tmp_path: Path) -> None:
     assert (made.key, made.namespace, made.problem) == (public(key), "gitstage", None)
 
 
+def test_a_key_signs_for_another_use(tmp_path: Path) -> None:
+    key = make_key(tmp_path)
+    made = sign(b"a tag", str(key), "git")
+    assert (made.key, made.namespace) == (public(key), "git")
+    verifier = Verifier()
+    assert verifier.signer_of(b"a tag", made.armored, "git") == public(key)
+    assert verifier.signer_of(b"a tag", made.armored, "gitstage") is None
+    assert verifier.signer_of(b"a nag", made.armored, "git") is None
+
+
 def test_a_public_key_signs_where_its_private_half_lies_beside_it(tmp_path: Path) -> None:
     key = make_key(tmp_path)
     assert sign(b"hello", f"{key}.pub").key == public(key)

@@ -14,6 +14,7 @@ from gitstage.cli.context import (
     json_option,
     pass_context,
     reason_option,
+    sign_option,
 )
 from gitstage.cli.output import print_json, print_line
 
@@ -24,20 +25,29 @@ INDENT = " " * 11
     epilog="""\b
 Example:
   gitstage tag              on the trunk, after every merge and from time to time
+  gitstage tag --sign KEY   where `taggers` of gitstage.yaml says who signs tags
 """
 )
 @click.option("--rewritten", is_flag=True, help="Go on knowingly after the trunk was rewritten; needs --reason.")
 @reason_option(required=False)
+@sign_option()
 @approvals_option
 @dry_run_option
 @json_option
 @pass_context
 def command(
-    context: Context, rewritten: bool, reason: str | None, approvals: Path | None, dry_run: bool, as_json: bool
+    context: Context,
+    rewritten: bool,
+    reason: str | None,
+    sign: tuple[str, ...],
+    approvals: Path | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> int:
     """Put into effect what has landed: judge what is new on the trunk and what is open, and tag what passes.
 
-    May run twice, late, and on several machines at once. In a clone with a remote it pushes what it made.
+    May run twice, late, and on several machines at once. In a clone with a remote it pushes what it made. Where
+    gitstage.yaml names `taggers`, one of them signs.
     Exit codes: 0 nothing is open, 4 something waits, 1 something was refused or a tag is an alarm.
     """
     from gitstage.changes import joined
@@ -46,6 +56,7 @@ def command(
 
     registry = context.registry()
     registry.forge = forge_in(approvals, landed=True)
+    registry.tag_keys = sign or registry.tag_keys
     outcome = tag.run(registry, dry_run=dry_run, rewritten=rewritten, reason=reason)
     if as_json:
         print_json(document(outcome))

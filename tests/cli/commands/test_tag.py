@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from inline_snapshot import snapshot
 
 from tests.cli.shell import Shell
+from tests.operations.signatories import make_keys, taggers
 
 
 def test_what_landed_takes_effect(ada: Shell) -> None:
@@ -84,3 +88,48 @@ def test_going_on_after_a_rewritten_trunk_needs_a_reason(gs: Shell) -> None:
 !   try: gitstage tag --rewritten --reason '…'
 [2]
 """)
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> dict[str, Path]:
+    return make_keys(tmp_path / "keys")
+
+
+@pytest.mark.parametrize("how", ["tag --sign", "--sign-tags", "variable", "several in the variable"])
+def test_a_key_signs_where_the_policy_asks_for_it(gs: Shell, keys: dict[str, Path], how: str) -> None:
+    gs.story.write("gitstage.yaml", gs.story.read("gitstage.yaml").replace(*next(iter(taggers(keys, "ada").items()))))
+    gs.story.commit("policy")
+    assert gs("tag") == snapshot("""\
+! error: policy/2 would not count: it is not signed; the policy asks for the signature of ada, and no key was given
+!   try: gitstage --sign-tags KEY …, or GITSTAGE_SIGN_TAGS=KEY; or leave tags to a workflow: tags: ci in gitstage.yaml
+[2]
+""")
+    key = str(keys["ada"])
+    if how == "tag --sign":
+        said = gs("tag", "--sign", key)
+    elif how == "--sign-tags":
+        said = gs("--sign-tags", key, "tag")
+    else:
+        gs.patch.setenv("GITSTAGE_SIGN_TAGS", key if how == "variable" else f"{keys['bob']}:{key}")
+        said = gs("tag")
+    assert said == "tagged     policy/2\n"
+    gs.patch.delenv("GITSTAGE_SIGN_TAGS", raising=False)
+    assert gs("promote", "fraud-detector", "--to", "production").splitlines()[-2:] == [
+        "!   try: gitstage --sign-tags KEY …, or GITSTAGE_SIGN_TAGS=KEY; "
+        "or leave tags to a workflow: tags: ci in gitstage.yaml",
+        "[2]",
+    ]
+    said = gs("--sign-tags", key, "promote", "fraud-detector", "--to", "production")
+    assert said.endswith("(tagged fraud-detector/production/3)\n")
+    assert gs("resolve", "fraud-detector@production", "--field", "version") == "1.2.0\n"
+
+
+def test_a_key_that_is_none_changes_nothing(gs: Shell, keys: dict[str, Path]) -> None:
+    before = gs.story.refs()
+    said = gs("--sign-tags", "/no/such/key", "promote", "fraud-detector", "--to", "production")
+    assert said == snapshot("""\
+! error: /no/such/key is no file with a key
+!   try: make one with: ssh-keygen -t ed25519
+[2]
+""")
+    assert gs.story.refs() == before
