@@ -523,7 +523,7 @@ class _File(_Part):
         Field(default=(), description="Approvals that a change of this file or of a protected path needs.")
     )
     taggers: Names = Field(
-        default=(), description="Roles or people who sign promotions' tags; no command asks yet who signed one."
+        default=(), description="Roles or people: from here on a tag counts only if one of them signed it."
     )
     sigstore: Sigstore | None = Field(
         default=None, description="What Sigstore bundles are verified against; without it, they are signed by nobody."

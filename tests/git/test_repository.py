@@ -804,7 +804,7 @@ def test_a_signed_tag_is_the_one_that_git_would_have_made_and_verifies(
     # Ed25519 signs without chance, so git's own tag has the same bytes but for its name.
     assert found.keys() == {oid, theirs}
     assert found[theirs].payload == payload.replace(b"tag m/v1\n", b"tag m/v2\n")
-    assert str(found[theirs].signature, "ascii").splitlines()[0] == "-----BEGIN SSH SIGNATURE-----"
+    assert (found[theirs].signature or b"").startswith(b"-----BEGIN SSH SIGNATURE-----\n")
     again = signature(found[theirs].payload, key, namespace="git")
     assert repo.write_tag("m/v2", commit, "says\n\nmore", again.armored) == theirs
     other = repo.write_tag("m/v3", commit, "says\n\nless", made.armored)

@@ -114,11 +114,9 @@ def test_a_key_signs_where_the_policy_asks_for_it(gs: Shell, keys: dict[str, Pat
         said = gs("tag")
     assert said == "tagged     policy/2\n"
     gs.patch.delenv("GITSTAGE_SIGN_TAGS", raising=False)
-    assert gs("promote", "fraud-detector", "--to", "production").splitlines()[-2:] == [
-        "!   try: gitstage --sign-tags KEY …, or GITSTAGE_SIGN_TAGS=KEY; "
-        "or leave tags to a workflow: tags: ci in gitstage.yaml",
-        "[2]",
-    ]
+    without = gs("promote", "fraud-detector", "--to", "production")
+    assert without.splitlines()[-1] == "[2]"
+    assert "try: gitstage --sign-tags KEY …" in without
     said = gs("--sign-tags", key, "promote", "fraud-detector", "--to", "production")
     assert said.endswith("(tagged fraud-detector/production/3)\n")
     assert gs("resolve", "fraud-detector@production", "--field", "version") == "1.2.0\n"
