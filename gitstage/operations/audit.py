@@ -31,6 +31,7 @@ KINDS = {
     "tag-unfounded": "a tag says that something took effect, and nothing did",
     "tag-false": "a tag says something else than what took effect",
     "tag-moment": "a tag says another moment than that of the run that made it",
+    "tag-unsigned": "a tag is not signed by one of those whom the policy names that judged it",
     "tag-unreadable": "a tag in the registry's names says nothing that can be read",
     "ledger-missing": "the ledger is lost",
     "ledger-changed": "the ledger says something else than what is so",
@@ -244,6 +245,7 @@ class _Auditor:
         missing = {self.registry.identity.tag_ref(taken.name): taken for taken, _ in replay.missing}
         left = list(claims.left())
         elsewhere = self.registry.repo.unreachable({claim.target for claim in left}, self.tip) if left else set()
+        replay.learn(left)
         for claim in left:
             self._explain_one(claim, replay, recorded, elsewhere, lacks=missing.pop(claim.ref, None) is not None)
         for ref, taken in missing.items():
@@ -270,8 +272,12 @@ class _Auditor:
         elif recorded.clock is not None and moment is not None and moment > recorded.clock:
             self.report("ledger-changed", "a tag is newer than the ledger's last run", moment=moment, **fields)
         else:
-            why = _why_not(claim, replay)
-            self.report("tag-unfounded", f"nothing took effect there{why}", moment=moment, **fields)
+            why = f"nothing took effect there{_why_not(claim, replay)}"
+            unsigned = replay.why_unsigned(claim)
+            if unsigned is None:
+                self.report("tag-unfounded", why, moment=moment, **fields)
+            else:
+                self.report("tag-unsigned", f"{unsigned}; {why}", moment=moment, **fields)
 
     def _is_ours(self, claim: Claim) -> bool:
         """Whether a tag that says nothing is in the way of a model or of a policy, and not somebody else's."""

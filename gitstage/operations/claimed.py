@@ -95,7 +95,19 @@ class Claimed:
             self._compare(ref, tag, expected.get(ref), with_ledger=ledger is not None)
         for ref in expected.keys() - tags.keys():
             self._object(ref, "the ledger says that this took effect, and its tag is not pushed with it", SAME_RELEASE)
+        if folded is not None and folded.state.rulings and not self.objections:
+            self._check_signatures(folded.state, [(claim, tags[ref]) for ref, claim in expected.items()])
         return folded
+
+    def _check_signatures(self, state: State, made: Sequence[tuple[Claim, Tag]]) -> None:
+        from gitstage.operations.taggers import Stamp, Taggers
+
+        said = Taggers(self.repo, state.rulings).why_not(
+            [Stamp(tag.oid, claim.commit, claim.moment) for claim, tag in made]
+        )
+        for (claim, _), why in zip(made, said, strict=True):
+            if why is not None:
+                self._object(claim.ref, why, "gitstage tag --sign KEY, with a key of theirs")
 
     def _object(self, ref: str, message: str, hint: str | None = None) -> None:
         self.objections.append(Objection(ref=ref, rule="ledger", message=message, hint=hint))

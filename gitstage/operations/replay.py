@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from gitstage.changes import Change, Snapshot, below, files, joined
 from gitstage.findings import Finding, Judgement, Verdict
@@ -21,6 +22,11 @@ from gitstage.rules.cases import LARGEST_DOCUMENT, SlotCase
 from gitstage.rules.fold import Step, World, fold
 from gitstage.values import dataclass, replace
 
+if TYPE_CHECKING:
+    from gitstage.operations.taggers import Stamp, Taggers
+
+AT_ONCE = 512
+"""Tags whose signatures are looked at together."""
 READ_FOLDERS = tuple(folder for folder in RECORD_FOLDERS if folder != "artifacts")
 """What the rules read of what a commit brings; an artifact only where a manifest names it."""
 KEPT_BYTES = 32_000_000
@@ -164,6 +170,8 @@ class Replay:
         self.otherwise: list[Otherwise] = []
         self.untaken: list[NotTaken] = []
         self.missing: list[tuple[Taken, str]] = []
+        self._checked: list[tuple[Claim, Taken]] = []
+        self._taggers: Taggers | None = None
         self.counts = dict.fromkeys(("commits", "runs", "promotions", "versions", "policies", "redactions"), 0)
 
     # the way
@@ -174,6 +182,9 @@ class Replay:
             self._judge(leg, found)
             self.counts["commits"] += len(found)
             progress(self.counts["commits"])
+            if len(self._checked) >= AT_ONCE:
+                self._check_signatures()
+        self._check_signatures()
 
     def _with_differences(self, legs: Iterable[Leg]) -> Iterator[tuple[Leg, list[Difference]]]:
         """Each leg with what its commits changed; git is asked about the commits of some legs at once."""
@@ -333,6 +344,41 @@ class Replay:
             return
         self._claims.take(claim)
         self._compare_claim(claim, taken)
+        if self.state.rulings:
+            self._checked.append((claim, taken))
+
+    # signatures
+
+    def learn(self, claims: Iterable[Claim]) -> None:
+        """Finds out who signed some tags, together. Raises CannotVerify."""
+        if self.state.rulings:
+            self._taggers_now().learn(claim.oid for claim in claims)
+
+    def why_unsigned(self, claim: Claim) -> str | None:
+        """Why a tag does not count for its signature; None where it does, or needs none. Raises CannotVerify."""
+        if not self.state.rulings or claim.moment is None:
+            return None
+        (why,) = self._taggers_now().why_not([_stamp(claim, claim.moment)])
+        return why
+
+    def _taggers_now(self) -> Taggers:
+        """Who signs tags, under the policies so far: what a later one says alters nothing of what came before."""
+        if self._taggers is None or self._taggers.rulings != self.state.rulings:
+            from gitstage.operations.taggers import Taggers
+
+            self._taggers = Taggers(self._registry.repo, self.state.rulings)
+        return self._taggers
+
+    def _check_signatures(self) -> None:
+        """Reports the tags of what took effect that are not signed as they have to be."""
+        checked, self._checked = self._checked, []
+        if not checked:
+            return
+        # Where a tag says another moment than that of its run, it is judged by that of the run.
+        said = self._taggers_now().why_not([_stamp(claim, taken.moment) for claim, taken in checked])
+        for (claim, taken), why in zip(checked, said, strict=True):
+            if why is not None:
+                self._report("tag-unsigned", why, ref=claim.ref, commit=claim.target, moment=taken.moment)
 
     def _renumber_debts(self, taken: Effect, number: int) -> None:
         """What is owed of a change whose tag has another number than that of the replay: others had taken it."""
@@ -362,7 +408,10 @@ class Replay:
         if len(standing) < 2:
             return standing[0] if standing else None
         name = self._registry.identity.tag_ref(taken.name)
-        return max(standing, key=lambda claim: (claim.moment == taken.moment, claim.ref == name))
+        return max(
+            standing,
+            key=lambda claim: (self.why_unsigned(claim) is None, claim.moment == taken.moment, claim.ref == name),
+        )
 
     def _compare_claim(self, claim: Claim, taken: Taken) -> None:
         document, wanted = claim.document, document_of(taken, self._registry.identity.id)
@@ -397,6 +446,13 @@ class Replay:
                 "policy",
                 f"says that policy {recorded.policy_number} of {_commit(recorded.policy)} is in effect; "
                 f"it is {here.policy_number} of {_commit(here.policy)}",
+                ledger,
+            )
+        if recorded.rulings != here.rulings:
+            named = [", ".join(_commit(one.commit) for one in rulings) for rulings in (recorded.rulings, here.rulings)]
+            self._once(
+                "taggers",
+                f"says that tags are signed by the policies of {named[0] or 'none'}; it is {named[1] or 'none'}",
                 ledger,
             )
         if recorded.owed != here.owed:
@@ -434,6 +490,12 @@ class Replay:
         """What had taken effect before the replay begins."""
         for effect in sorted(effects, key=lambda effect: effect.number):
             self._past.add(effect)
+
+
+def _stamp(claim: Claim, moment: datetime) -> Stamp:
+    from gitstage.operations.taggers import Stamp
+
+    return Stamp(claim.oid, claim.target, moment)
 
 
 def _severity(verdict: Verdict) -> int:

@@ -67,14 +67,14 @@ class Taggers:
 
     def __init__(self, repo: Repository, rulings: Sequence[Ruling]) -> None:
         self._repo = repo
-        self._rulings = rulings
+        self.rulings = tuple(rulings)
         self._asked: dict[str, Asked] = {}
         self._keys: dict[str, tuple[str | None, bool]] = {}
 
     @property
     def since(self) -> datetime:
         """The moment (UTC) from which on tags are signed: what is not newer may be unsigned."""
-        return self._rulings[0].since
+        return self.rulings[0].since
 
     def why_not(self, stamps: Sequence[Stamp]) -> list[str | None]:
         """Why each tag does not count; None where it does, as far as its signature goes. Raises CannotVerify."""
@@ -112,10 +112,14 @@ class Taggers:
                 known.add(part, key)
         known.write()
 
-    def names(self, stamp: Stamp) -> tuple[str, ...]:
-        """Who may sign a tag: the people; none where nobody has to."""
+    def signer(self, stamp: Stamp) -> str | None:
+        """The person whose signature made a tag count; None where it counts without one, or does not."""
         (ruling,) = self._ruled([stamp])
-        return self._asked_by(ruling).taggers if isinstance(ruling, Ruling) else ()
+        if not isinstance(ruling, Ruling) or self.why_not([stamp]) != [None]:
+            return None
+        asked = self._asked_by(ruling)
+        key, _ = self._keys.get(stamp.oid, (None, False))
+        return min(signers(asked, [key] if key else [], stamp.moment) & frozenset(asked.taggers), default=None)
 
     def _why_not(self, stamp: Stamp, asked: Asked) -> str | None:
         key, signed = self._keys.get(stamp.oid, (None, False))
@@ -123,9 +127,9 @@ class Taggers:
 
     def _ruled(self, stamps: Sequence[Stamp]) -> list[Ruling | str | None]:
         """The policy that judged each tag; None where it was before the first; why that cannot be."""
-        at = [sum(ruling.since < stamp.moment for ruling in self._rulings) for stamp in stamps]
+        at = [sum(ruling.since < stamp.moment for ruling in self.rulings) for stamp in stamps]
         false: dict[int, str] = {}
-        for number, ruling in enumerate(self._rulings):
+        for number, ruling in enumerate(self.rulings):
             older = [here for here, stamp in enumerate(stamps) if at[here] == number]
             behind = self._repo.unreachable({stamps[here].commit for here in older}, ruling.commit) if older else set()
             for here in older:
@@ -137,7 +141,7 @@ class Taggers:
                         f"it says {text_of(moment)}, and stands behind the policy that took effect at "
                         f"{text_of(ruling.since)}"
                     )
-        return [false.get(here, self._rulings[number - 1] if number else None) for here, number in enumerate(at)]
+        return [false.get(here, self.rulings[number - 1] if number else None) for here, number in enumerate(at)]
 
     def _asked_by(self, ruling: Ruling) -> Asked:
         if ruling.blob not in self._asked:
