@@ -78,7 +78,7 @@ def _twins_of(registry: Snapshot, path: str, seen: set[str], there: Snapshot) ->
     for folder, name in _levels(path):
         here = joined(folder, name)
         if here in seen or there.entry(here) is not None:
-            continue
+            return  # and so is all that it lies in
         seen.add(here)
         if _is_alone(registry.listing(folder), name):
             continue
@@ -130,7 +130,7 @@ def _too_near(model: str, other: str) -> Answers:
                 yield Answer(message=f"{model} differs only in case from {other!r}, which is registered", path=path)
             return
     if model != other:
-        upper, lower = sorted((model, other), key=len)
+        upper, lower = sorted((model, other))
         yield Answer(message=f"{upper} cannot be a model and the namespace of {lower}", path=path)
 
 

@@ -149,8 +149,7 @@ def _kept_artifact(registry: Snapshot, path: str, artifact: Artifact, place: Pla
         return
     size = registry.size(entry.oid)
     data = registry.read(entry.oid)
-    pointer = read_lfs_pointer(data) if size < 1024 else None
-    found = pointer or (hashlib.sha256(data).hexdigest(), size)
+    found = read_lfs_pointer(data) or (hashlib.sha256(data).hexdigest(), size)
     if found != (artifact.sha256, artifact.size):
         yield Answer(
             message=f"{artifact.uri} has {found[1]} bytes and sha256 {found[0][:12]}…, "

@@ -169,7 +169,38 @@ def test_what_is_taken_away_has_no_place_to_answer_for() -> None:
     assert list(known_path.records(records_case(before, {"models/m/notes.txt": None}))) == []
 
 
+def test_what_comes_beside_what_is_taken_away_is_looked_at() -> None:
+    before: dict[str, Content] = {**KNOWN, "models/m/a.txt": "x", "models/m/1.0.1.yaml": "x"}
+    edits: dict[str, Content | None] = {"models/m/1.0.1.yaml": None, "models/m/a.txt": None, "models/m/b.txt": "x"}
+    assert list(known_path.records(records_case(before, edits))) == [
+        Answer(message=STRAY, path="models/m/b.txt", hint=HINT)
+    ]
+
+
 # Twins.
+
+
+def test_a_file_that_was_there_stays_good_though_a_twin_stands_beside_it() -> None:
+    before: dict[str, Content] = {**KNOWN, "staging/README.md": "x", "Staging/x": "refused already"}
+    assert list(known_path.policy(policy_case(before, {"staging/README.md": "another"}))) == []
+
+
+def test_a_name_that_differs_in_case_is_said_once_for_all_that_lies_below_it() -> None:
+    before: dict[str, Content] = {**KNOWN, "artifacts/m/1.0.0/a/x": "x"}
+    edits: dict[str, Content | None] = {f"artifacts/m/1.0.0/A/{name}": "x" for name in ("one", "two", "ONE")}
+    assert [(found.path, found.message) for found in known_path.records(records_case(before, edits))] == [
+        ("artifacts/m/1.0.0/A/ONE", "artifacts/m/1.0.0/A/ONE differs only in case from 'one' beside it"),
+        ("artifacts/m/1.0.0/A/ONE", "artifacts/m/1.0.0/A differs only in case from 'a' beside it"),
+        ("artifacts/m/1.0.0/A/one", "artifacts/m/1.0.0/A/one differs only in case from 'ONE' beside it"),
+    ]
+
+
+def test_of_three_names_each_other_one_is_said() -> None:
+    before: dict[str, Content] = {**KNOWN, "artifacts/m/1.0.0/AB": "x", "artifacts/m/1.0.0/Ab": "x"}
+    case = records_case(before, {"artifacts/m/1.0.0/ab": "x"})
+    assert [found.message for found in known_path.records(case)] == [
+        f"artifacts/m/1.0.0/ab differs only in case from {other!r} beside it" for other in ("AB", "Ab")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -257,10 +288,12 @@ def test_a_slot_in_which_something_took_effect_stays_good_whatever_is_put_beside
 
 
 def test_no_namespace_is_itself_a_model() -> None:
-    case = records_case(KNOWN, {"models/m/deep/er/1.0.0.yaml": "x"}, model="m/deep/er")
-    assert list(known_path.records(case)) == [
-        Answer(message="m is a model, and so no namespace of models", path="models/m/deep/er")
-    ]
+    for above in ("m", "m/deep"):
+        known: dict[str, Content] = {f"models/{above}/1.0.0.yaml": ONE}
+        case = records_case(known, {"models/m/deep/er/1.0.0.yaml": "x"}, model="m/deep/er")
+        assert list(known_path.records(case)) == [
+            Answer(message=f"{above} is a model, and so no namespace of models", path="models/m/deep/er")
+        ]
 
 
 def test_no_model_is_itself_a_namespace() -> None:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 
 import pytest
 
 from gitstage.approvals import Binding, PolicyChange, PolicySaid, Said, written
+from gitstage.canonical import DocumentError
 from gitstage.changes import EXECUTABLE, LINK, Entry, blob_id
-from gitstage.manifest import Artifact
+from gitstage.manifest import Artifact, read_version
 from gitstage.rules import manifest_valid
 from gitstage.rules.cases import Answer
+from gitstage.rules.voices import Voices
+from gitstage.trust import MEDIA_TYPE
 from tests.registries import (
     ID,
     MONDAY,
@@ -24,6 +28,7 @@ from tests.registries import (
     records_case,
     signed_by,
     statement,
+    tree,
 )
 
 ONE = manifest("m", "1.0.0")
@@ -115,13 +120,39 @@ def test_a_manifest_in_which_anything_could_hide_is_refused(content: bytes) -> N
 
 
 def test_every_problem_of_a_document_is_said_with_its_line_and_a_hint() -> None:
-    case = records_case({}, {"models/m/1.1.0.yaml": GOOD.replace(b"metrics", b"metrix") + b"colour: red\n"})
-    answers = list(manifest_valid.records(case))
-    assert [(found.line, found.hint is None or isinstance(found.hint, str)) for found in answers] == [
-        (10, True),
-        (12, True),
+    wrong = GOOD.replace(b"metrics", b"metrix") + b"colour: red\n"
+    with pytest.raises(DocumentError) as caught:
+        read_version(wrong)
+    assert list(manifest_valid.records(records_case({}, {"models/m/1.1.0.yaml": wrong}))) == [
+        Answer(message=found.message, path="models/m/1.1.0.yaml", line=line, hint=found.hint)
+        for line, found in zip((10, 12), caught.value.problems, strict=True)
     ]
-    assert "metrics" in answers[0].message
+    spaced = records_case({}, {"models/m/1.1.0.yaml": GOOD.replace(b"auc: 0.9", b"auc:  0.9")})
+    assert [(found.line, found.hint) for found in manifest_valid.records(spaced)] == [(11, "run: gitstage fmt FILE")]
+
+
+def test_evidence_of_another_manifest_is_told_how_to_be_made_for_this_one() -> None:
+    path = "evidence/m/1.0.0/load-test/1.json"
+    case = records_case({"models/m/1.0.0.yaml": ONE}, {path: statement(GOOD)})
+    assert list(manifest_valid.records(case)) == [
+        Answer(
+            message="its subject is not the manifest of m@1.0.0",
+            path=path,
+            hint="evidence is bound to one manifest's sha256; make it with: gitstage attest m@1.0.0 …",
+        )
+    ]
+
+
+def test_a_document_may_have_a_million_bytes() -> None:
+    for more, is_read in ((0, True), (1, False)):
+        ((path, _, message),) = said({"models/m/1.1.0.yaml": GOOD + b"#" * (1_000_000 - len(GOOD) + more)})
+        assert (path, message.startswith("has 1000001 bytes; ")) == ("models/m/1.1.0.yaml", not is_read)
+
+
+def test_what_a_document_is_taken_away_for_is_looked_at() -> None:
+    assert said({"models/m/1.0.0.yaml": None, "models/m/1.1.0.yaml": ONE}) == [
+        ("models/m/1.1.0.yaml", None, "says m@1.0.0, and its path says m@1.1.0")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -307,8 +338,9 @@ def test_an_approval_is_in_one_form_and_about_its_version(content: bytes, messag
         "models/m/1.0.0.yaml": manifest("m", "1.0.0"),
         "evidence/m/1.0.0/approval-bob/1.json": content,
     }
-    found = [answer.message for answer in manifest_valid.records(records_case({}, edits))]
-    assert [message[: len(said)] for message, said in zip(found, messages, strict=True)] == messages
+    found = list(manifest_valid.records(records_case({}, edits)))
+    assert [answer.message[: len(said)] for answer, said in zip(found, messages, strict=True)] == messages
+    assert {answer.path for answer in found} <= {"evidence/m/1.0.0/approval-bob/1.json"}
 
 
 @pytest.mark.parametrize(
@@ -334,6 +366,70 @@ def test_an_approval_of_a_policy_is_one(content: Content, messages: list[str]) -
     assert {answer.path for answer in manifest_valid.policy(case)} <= {path}
     gone = policy_case({"gitstage.yaml": policy_file(), path: content}, {path: None})
     assert list(manifest_valid.policy(gone)) == []
+
+
+def test_an_approval_of_something_else_is_told_how_to_be_one() -> None:
+    path = f"evidence/policy/{SHA}/approval-bob/1.json"
+    assert list(manifest_valid.policy(policy_case({"gitstage.yaml": policy_file()}, {path: APPROVED}))) == [
+        Answer(message="is no approval of a policy", path=path, hint="make one with: gitstage approve --policy")
+    ]
+
+
+BLOCKS = b"""\
+apiVersion: gitstage/v1
+kind: Registry
+id: 4f6c1c1e-8a39-4a0e-9d7e-2f1b7c0a5f11
+stages:
+  staging:
+    from: [registered]
+gates:
+  own:
+    soak: 1h
+    rules:
+    - name: plug-in
+      python: acme
+    - name: fine
+      expr: version.model == 'm'
+    - name: typo
+      message: needs a team
+      expr: version.lables.a == 'b'
+"""
+
+
+def test_an_expression_is_found_by_its_line_behind_rules_of_other_kinds() -> None:
+    (answer,) = manifest_valid.policy(policy_case({}, {"gitstage.yaml": BLOCKS}))
+    assert (answer.message[:10], answer.path, answer.line) == ("rules/typo", "gitstage.yaml", 17)
+
+
+ROOT = json.dumps({"mediaType": MEDIA_TYPE}).encode()
+NAMED = BLOCKS.partition(b"gates:")[0] + b"sigstore:\n  sha256: %s\n  trusted-root: trust/root.json\n" % (
+    hashlib.sha256(ROOT).hexdigest().encode()
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "answers"),
+    [
+        ({"trust/root.json": ROOT}, []),
+        (
+            {},
+            [
+                Answer(
+                    message="trust/root.json, the trusted root, is not there, or is no regular file",
+                    path="gitstage.yaml",
+                    line=9,
+                    hint="git add trust/root.json",
+                )
+            ],
+        ),
+    ],
+)
+def test_the_root_that_a_policy_names_lies_in_the_same_commit(files: dict[str, Content], answers: list[Answer]) -> None:
+    trees = {"c": tree(files)}
+    case = policy_case({}, {"gitstage.yaml": NAMED})
+    asked = replace(case, voices=Voices(commit="c", tree_at=trees.__getitem__))
+    assert list(manifest_valid.policy(asked)) == answers
+    assert list(manifest_valid.policy(case)) == [], "where nothing can be looked at, the signature is refused later"
 
 
 def test_expressions_of_a_policy_that_does_not_change_are_not_checked_again() -> None:

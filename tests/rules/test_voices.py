@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from gitstage.errors import GitstageError
+from gitstage.errors import CannotVerify, GitstageError
 from gitstage.forges import Forge, ForgeChange, Review
 from gitstage.ledger import Stood
 from gitstage.policy import read_policy
@@ -19,6 +21,7 @@ from gitstage.rules.voices import (
     statements_called,
     unknown,
 )
+from gitstage.trust import MEDIA_TYPE
 from tests.registries import MONDAY, PEOPLE, Shelf, Story, believing, peopled, public_key, signed_by, tree
 
 POLICY = read_policy(peopled(protected=["CODEOWNERS"]))
@@ -284,3 +287,62 @@ def test_whom_a_forge_names_stands_beside_those_who_stood_before() -> None:
     assert heard.stands_for(PATH, BLOB, frozenset({"alice", "carol"})) == frozenset({"alice", "carol"})
     other = tree({f"registry/{PATH}": "another"})
     assert replace(heard, tree_at=lambda commit: other).stands_for(PATH, BLOB, WHO) == ALICE
+
+
+# Who signed a Sigstore bundle
+
+BUNDLE = json.dumps({"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json"}).encode()
+ROOT = json.dumps({"mediaType": MEDIA_TYPE}).encode()
+NAMED = {"sigstore": {"trusted-root": "trust/root.json", "sha256": hashlib.sha256(ROOT).hexdigest()}}
+ISSUER, BOT = "https://accounts.acme.dev", "bot@acme.dev"
+TREES = {"p": tree({"trust/root.json": ROOT}), "q": tree({})}
+
+
+def vouching(*keys: str, **more: Any) -> Voices:
+    """A policy that knows a bot by its identity, and a Sigstore by whose root these have signed."""
+    people = {**PEOPLE, "bot": {"identities": [{"identity": BOT, "issuer": ISSUER}]}}
+
+    def vouched(data: bytes, root: bytes) -> frozenset[str]:
+        assert (data, root) == (BUNDLE, ROOT)
+        return frozenset(keys)
+
+    heard = replace(voices(unknown), policy=read_policy(peopled(people=people, **NAMED)), vouched_for=vouched)
+    return replace(heard, tree_at=TREES.__getitem__, policy_at="p", **more)
+
+
+def test_who_signed_a_bundle_is_known_by_identity_and_issuer() -> None:
+    good = vouching(f"sigstore:{ISSUER}#{BOT}")
+    assert good.signers_of(BUNDLE) == (frozenset({"bot"}), None)
+    assert good.identity_of(BUNDLE) == f"{BOT} ({ISSUER})"
+    assert replace(good, signed_by=believing).signers_of(signed_by(b"{}", "alice")) == (ALICE, None)
+    assert good.identity_of(signed_by(b"{}", "alice")) is None
+
+
+def test_a_bundle_that_nobody_we_know_signed_says_why() -> None:
+    bad = vouching()
+    assert bad.signers_of(BUNDLE) == (
+        frozenset(),
+        "a Sigstore bundle that is not good, going by trust/root.json",
+    )
+    assert bad.identity_of(BUNDLE) is None
+    other = vouching(f"sigstore:{ISSUER}#eve@acme.dev")
+    assert (other.signers_of(BUNDLE)[0], other.identity_of(BUNDLE)) == (frozenset(), f"eve@acme.dev ({ISSUER})")
+    rootless = replace(bad, policy=POLICY)
+    assert rootless.signers_of(BUNDLE) == (frozenset(), "a Sigstore bundle, and gitstage.yaml has no sigstore")
+    assert rootless.identity_of(BUNDLE) is None
+    for silent in (replace(bad, policy=None), replace(bad, now=None)):
+        assert silent.signers_of(BUNDLE) == (frozenset(), "not signed")
+    assert replace(bad, policy=None).identity_of(BUNDLE) is None
+
+
+@pytest.mark.parametrize("more", [{"tree_at": None}, {"policy_at": None}])
+def test_where_the_root_cannot_be_looked_for_nothing_is_verified(more: dict[str, Any]) -> None:
+    lost = replace(vouching(f"sigstore:{ISSUER}#{BOT}"), **more)
+    for ask in (lost.signers_of, lost.identity_of):
+        with pytest.raises(CannotVerify, match="^it is not known where the trusted root lies$"):
+            ask(BUNDLE)
+
+
+def test_the_root_is_read_where_the_policy_took_effect() -> None:
+    with pytest.raises(CannotVerify, match="the trusted root, is not there"):
+        replace(vouching(), policy_at="q").signers_of(BUNDLE)
