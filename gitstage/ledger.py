@@ -41,13 +41,25 @@ def moment_of(text: str) -> datetime:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Word:
+    """What somebody said of a change that no clone shows, as far as it counted: the people who made and approved it.
+
+    `by` is whose word it is: `github`, `gitlab`, or `server` for one that knows who pushes.
+    """
+
+    by: str
+    authors: frozenset[str] = frozenset()
+    approvers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Effect:
     """One change of a slot that took effect: what a tag `MODEL/STAGE/NUMBER` says.
 
     `before` and `after` are versions, None where the slot was or is empty; the blobs are git object ids. `commit` is
     the commit at which it passed, `moment` when (UTC), `policy` the sha256 of the gitstage.yaml that judged it.
-    `findings` are the answers it passed with, `debts` what somebody did alone and somebody else has to countersign.
-    `tag` is the id of the tag object, once there is one.
+    `findings` are the answers it passed with, `debts` what somebody did alone and somebody else has to countersign, and
+    `word` what a forge or a server said of it, where a rule asked (None: nobody had to say anything).
     """
 
     slot: Slot
@@ -63,6 +75,7 @@ class Effect:
     policy: str = ""
     findings: tuple[Finding, ...] = ()
     debts: tuple[Debt, ...] = ()
+    word: Word | None = None
 
     @property
     def approvers(self) -> tuple[str, ...]:
@@ -123,7 +136,7 @@ class Registered:
 class PolicyEffect:
     """A policy that took effect: what a tag `policy/NUMBER` says. `digest` is the sha256 of the file.
 
-    `approvers` are the people who approved it, where the policy before asked for that.
+    `approvers` are the people who approved it, where the policy before asked for that, and `word` is as an Effect's.
     """
 
     number: int
@@ -132,6 +145,7 @@ class PolicyEffect:
     commit: str
     moment: datetime
     approvers: tuple[str, ...] = ()
+    word: Word | None = None
 
     @property
     def name(self) -> str:
@@ -195,7 +209,8 @@ class Open:
     it landed. `since` is the moment it was first found open. `sources` says, for a slot, where
     its version was before it landed (`registered`, `archived`, stages), and `with_policy` whether the policy changed
     in the same commit; both are facts of that commit, which no time and no later policy alters. `authors` are the people
-    who made the change (None: nobody has said so, or it was not asked), `stood` says by path who stood for what.
+    who made the change (None: nobody has said so, or it was not asked), `stood` says by path who stood for what, and
+    `word` how much of both is somebody's word (None: they signed).
     """
 
     thing: Thing
@@ -209,6 +224,7 @@ class Open:
     after: str | None = None
     authors: frozenset[str] | None = None
     stood: Mapping[str, Stood] = field(default_factory=dict)
+    word: Word | None = None
 
     @property
     def way_back(self) -> str:
@@ -236,7 +252,8 @@ class State:
     `judged` is a commit, `clock` the moment of the last run. `policy` is the commit whose gitstage.yaml is in effect
     (None while none ever passed), `policy_number` counts the policies that took effect, and `policy_since` is the moment
     (UTC) at which this one did. `owed` is what nobody has countersigned yet. `rulings` are the policies that took
-    effect from the first on that names `taggers`; none where none ever did.
+    effect from the first on that names `taggers`; none where none ever did. `said` is, of models' records that passed
+    in the last run and have no tag that could say so, what somebody's word on them was.
     What is not in `open` is, in the tree of `judged`, as it last passed.
     """
 
@@ -248,6 +265,7 @@ class State:
     open: Mapping[str, Open] = field(default_factory=dict)
     owed: tuple[Owed, ...] = ()
     rulings: tuple[Ruling, ...] = ()
+    said: Mapping[str, Word] = field(default_factory=dict)
 
     def passed_commit(self, thing: Thing) -> str | None:
         """The commit whose tree holds the last state of `thing` that passed."""
@@ -387,6 +405,23 @@ def debt_from(document: Mapping[str, Any]) -> Debt:
     )
 
 
+def word_document(word: Word | None) -> dict[str, object] | None:
+    """What somebody said of a change, as JSON."""
+    if word is None:
+        return None
+    return {"by": word.by, "authors": sorted(word.authors), "approvers": sorted(word.approvers)}
+
+
+def word_from(document: Mapping[str, Any] | None) -> Word | None:
+    """The word that `word_document` wrote. Raises TypeError and KeyError where it is none."""
+    if document is None:
+        return None
+    (by,) = _texts([document["by"]])
+    return Word(
+        by=by, authors=frozenset(_texts(document["authors"])), approvers=frozenset(_texts(document["approvers"]))
+    )
+
+
 def _written(subject: str, document: Mapping[str, object]) -> str:
     return f"{subject}\n\n{json.dumps(document, indent=2, ensure_ascii=True)}\n"
 
@@ -412,6 +447,7 @@ def promotion_document(effect: Effect, registry: str) -> dict[str, object]:
         "source": effect.source,
         "policy": effect.policy,
         "approvers": list(effect.approvers),
+        "word": word_document(effect.word),
         "debts": [debt_document(debt) for debt in effect.debts],
         "findings": [finding_document(finding) for finding in effect.findings],
     }
@@ -464,6 +500,7 @@ def policy_document(policy: PolicyEffect, registry: str) -> dict[str, object]:
         "commit": policy.commit,
         "moment": text_of(policy.moment),
         "approvers": list(policy.approvers),
+        "word": word_document(policy.word),
     }
 
 
@@ -506,6 +543,7 @@ def effect_from(message: str, slot: Slot, number: int, registry: str) -> Effect:
             policy=document["policy"],
             findings=tuple(finding_from(found) for found in document["findings"]),
             debts=tuple(debt_from(debt) for debt in document.get("debts", [])),
+            word=word_from(document.get("word")),
         )
         if effect.action not in ACTIONS:
             raise ValueError(f"there is no action {effect.action!r}")
@@ -532,6 +570,7 @@ def state_document(state: State, registry: str) -> bytes:
         "taggers": [
             {"commit": ruling.commit, "blob": ruling.blob, "since": text_of(ruling.since)} for ruling in state.rulings
         ],
+        "said": {thing: word_document(word) for thing, word in sorted(state.said.items())},
         "owed": [_owed_document(owed) for owed in state.owed],
         "open": [_open_document(state.open[name]) for name in sorted(state.open)],
     }
@@ -553,6 +592,7 @@ def _open_document(waiting: Open) -> dict[str, object]:
             path: {"blob": stood.blob, "landed": stood.landed, "people": sorted(stood.people)}
             for path, stood in sorted(waiting.stood.items())
         },
+        "word": word_document(waiting.word),
         "findings": [finding_document(finding) for finding in waiting.findings],
     }
 
@@ -601,6 +641,7 @@ def state_from(data: bytes, registry: str) -> State:
             policy_number=document["policy"]["number"],
             policy_since=moment_of(since) if (since := document["policy"]["since"]) else None,
             rulings=tuple(_ruling_from(ruling) for ruling in document.get("taggers", [])),
+            said={thing: word for thing, said in document.get("said", {}).items() if (word := word_from(said))},
             owed=tuple(_owed_from(owed, registry) for owed in document["owed"]),
             open={str(item.thing): item for item in waiting},
         )
@@ -627,6 +668,7 @@ def _open_from(document: Mapping[str, Any]) -> Open:
             path: Stood(blob=stood["blob"], landed=stood["landed"], people=frozenset(stood["people"]))
             for path, stood in document["stood"].items()
         },
+        word=word_from(document.get("word")),
     )
 
 

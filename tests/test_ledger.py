@@ -13,7 +13,7 @@ from gitstage import ledger
 from gitstage.errors import GitstageError
 from gitstage.findings import Debt, Finding, Judgement, Verdict
 from gitstage.layout import POLICY, Records, Slot
-from gitstage.ledger import Binding, Effect, Folded, Open, Owed, PolicyEffect, Registered, Ruling, State, Stood
+from gitstage.ledger import Binding, Effect, Folded, Open, Owed, PolicyEffect, Registered, Ruling, State, Stood, Word
 from tests.registries import ID, MONDAY, effect
 
 SLOT = Slot("risk/m", "production")
@@ -42,6 +42,8 @@ WAIVED = Debt(
     expires=MONDAY + timedelta(days=1),
 )
 ROLLED_BACK = Debt(kind="rollback", by=("dave",))
+WORD = Word(by="github", authors=frozenset({"dave", "alice"}), approvers=frozenset({"carol", "bob"}))
+SAID = {"by": "github", "authors": ["alice", "dave"], "approvers": ["bob", "carol"]}
 EFFECT = Effect(
     slot=SLOT,
     number=3,
@@ -56,6 +58,7 @@ EFFECT = Effect(
     policy="f" * 64,
     findings=(FULL, BARE, APPROVED),
     debts=(WAIVED, ROLLED_BACK),
+    word=WORD,
 )
 
 
@@ -109,6 +112,7 @@ def test_a_promotions_tag_has_a_line_for_people_and_a_body_for_tools() -> None:
         "source": "staging",
         "policy": "f" * 64,
         "approvers": ["bob", "carol"],
+        "word": SAID,
         "debts": [
             {
                 "kind": "waiver",
@@ -169,8 +173,11 @@ def test_a_versions_and_a_policys_tag_say_what_passed() -> None:
             "commit": "c" * 40,
             "moment": "2026-11-23T10:00:00Z",
             "approvers": ["bob"],
+            "word": None,
         },
     ]
+    spoken = ledger.policy_document(replace(policy, word=WORD), ID)
+    assert spoken["word"] == SAID
 
 
 def test_tags_are_named_after_what_they_say() -> None:
@@ -308,6 +315,7 @@ STATE = State(
         ),
     ),
     rulings=(Ruling(commit="e" * 40, blob="f" * 40, since=MONDAY),),
+    said={"records/n": WORD, "records/m": Word(by="server")},
     open={
         "production/risk/m": Open(
             thing=SLOT,
@@ -321,6 +329,7 @@ STATE = State(
             after="1.1.0",
             authors=frozenset({"bob", "alice"}),
             stood={"production/risk/m.yaml": Stood(blob="b" * 40, landed="1" * 40, people=frozenset({"alice"}))},
+            word=WORD,
         ),
         "records/risk/m": Open(
             thing=Records("risk/m"), landed="1" * 40, passed=None, since=MONDAY, verdict=Verdict.REFUSED, findings=()
@@ -349,6 +358,7 @@ def test_a_state_is_written_down_and_read_again() -> None:
         "after": "1.1.0",
         "authors": ["alice", "bob"],
         "stood": {"production/risk/m.yaml": {"blob": "b" * 40, "landed": "1" * 40, "people": ["alice"]}},
+        "word": SAID,
         "findings": [ledger.finding_document(FULL), ledger.finding_document(BARE)],
     }
     del document["open"]
@@ -358,6 +368,7 @@ def test_a_state_is_written_down_and_read_again() -> None:
         "clock": "2026-11-23T10:00:00Z",
         "judged": "d" * 40,
         "policy": {"commit": "e" * 40, "number": 2, "since": "2026-11-23T10:00:00Z"},
+        "said": {"records/m": {"by": "server", "authors": [], "approvers": []}, "records/n": SAID},
         "taggers": [{"commit": "e" * 40, "blob": "f" * 40, "since": "2026-11-23T10:00:00Z"}],
         "owed": [
             {
@@ -395,6 +406,28 @@ def test_a_state_that_knows_of_no_taggers_has_none() -> None:
     document = json.loads(ledger.state_document(STATE, ID))
     del document["taggers"]
     assert ledger.state_from(json.dumps(document).encode(), ID) == replace(STATE, rulings=())
+
+
+def test_a_state_that_an_earlier_release_wrote_knows_of_nobodys_word() -> None:
+    document = json.loads(ledger.state_document(STATE, ID))
+    del document["said"]
+    for item in document["open"]:
+        del item["word"]
+    before = replace(STATE, said={}, open={name: replace(item, word=None) for name, item in STATE.open.items()})
+    assert ledger.state_from(json.dumps(document).encode(), ID) == before
+
+
+def test_a_tag_that_an_earlier_release_made_rests_on_nobodys_word() -> None:
+    body = ledger.promotion_document(EFFECT, ID)
+    del body["word"]
+    assert ledger.effect_from(f"x\n\n{json.dumps(body)}", SLOT, 3, ID) == replace(EFFECT, word=None)
+
+
+@pytest.mark.parametrize("word", ["github", {"by": "github"}, {**SAID, "by": None}, {**SAID, "authors": "alice"}, 7])
+def test_a_word_that_cannot_be_read_makes_a_tag_that_cannot(word: object) -> None:
+    body = {**ledger.promotion_document(EFFECT, ID), "word": word}
+    with pytest.raises(ValueError, match="its body is not a gitstage/promotion/v1"):
+        ledger.effect_from(f"x\n\n{json.dumps(body)}", SLOT, 3, ID)
 
 
 def spoiled(change: Callable[[dict[str, object]], object]) -> bytes:

@@ -15,7 +15,7 @@ from gitstage.layout import Slot
 from gitstage.ledger import LEDGER_FILE, Effect, Owed, State, effect_from, state_document
 from gitstage.operations.claims import Claim, Claims
 from gitstage.operations.registries import Registry
-from gitstage.operations.replay import NotTaken, Otherwise, Replay
+from gitstage.operations.replay import NotTaken, OnWord, Otherwise, Replay
 from gitstage.operations.route import Route, Run, is_here, runs
 from gitstage.policy import Policy
 from gitstage.values import dataclass
@@ -62,8 +62,8 @@ class Audit:
 
     `judged` is the last commit that a run judged, `unjudged` how many came after it. `trusted` says what was taken on
     trust, `untaken` what landed and never took effect, `otherwise` what another policy would have said, and
-    `owed` what nobody has countersigned yet. `checkpoint` is
-    None where nothing has been judged.
+    `owed` what nobody has countersigned yet. `words` are the changes that rest on what a forge or a server said.
+    `checkpoint` is None where nothing has been judged.
     """
 
     registry: str
@@ -80,6 +80,7 @@ class Audit:
     untaken: tuple[NotTaken, ...]
     otherwise: tuple[Otherwise, ...] | None
     owed: tuple[Owed, ...]
+    words: tuple[OnWord, ...]
     checkpoint: Checkpoint | None
 
     @property
@@ -191,6 +192,7 @@ class _Auditor:
             untaken=tuple(item for item in untaken if self.since is None or (item.until or item.since) >= self.since),
             otherwise=None if self.other is None else tuple(replay.otherwise),
             owed=replay.state.owed,
+            words=tuple(said for said in replay.words if self.since is None or said.moment >= self.since),
             checkpoint=self._checkpoint(claims, ledger, replay.state, counts),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,8 @@ from gitstage.changes import Change, Snapshot, below, files, joined
 from gitstage.findings import Finding, Judgement, Verdict
 from gitstage.folders import Folders
 from gitstage.git import Difference, Repository
-from gitstage.layout import RECORD_FOLDERS, Slot
-from gitstage.ledger import Effect, Folded, Open, PolicyEffect, Registered, State, text_of
+from gitstage.layout import RECORD_FOLDERS, Slot, Thing
+from gitstage.ledger import Effect, Folded, Open, PolicyEffect, Registered, State, Word, text_of, word_from
 from gitstage.manifest import ModelVersion
 from gitstage.operations.claims import Claim, Claims, Taken, document_of, thing_of
 from gitstage.operations.registries import Registry
@@ -58,6 +59,16 @@ class Otherwise:
     moment: datetime
     verdict: Verdict
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnWord:
+    """A change that rests on what somebody said: which tag says so, since when, and who signed that tag (None: nobody)."""
+
+    tag: str
+    word: Word
+    moment: datetime
+    signer: str | None
 
 
 class _Blobs:
@@ -163,6 +174,7 @@ class Replay:
             trees=self._tree,
             policies={},
             manifests=_Bounded(),
+            word=self._word,
             watch=self._watch if other is not None else None,
         )
         self._said: set[tuple[str, str]] = set()
@@ -170,6 +182,8 @@ class Replay:
         self.otherwise: list[Otherwise] = []
         self.untaken: list[NotTaken] = []
         self.missing: list[tuple[Taken, str]] = []
+        self._leg: Leg | None = None
+        self.words: list[OnWord] = []
         self._checked: list[tuple[Claim, Taken]] = []
         self._taggers: Taggers | None = None
         self.counts = dict.fromkeys(("commits", "runs", "promotions", "versions", "policies", "redactions"), 0)
@@ -254,7 +268,7 @@ class Replay:
     def _judge(self, leg: Leg, found: list[Difference]) -> None:
         if leg.rewritten:
             self._past.drop(self._registry.repo.unreachable(self._past.commits(), str(leg.tip)))
-        before = self.state
+        before, self._leg = self.state, leg
         steps: Iterable[Step] = self._steps(leg, found)
         if len(found) == 1:
             steps = list(steps)
@@ -344,6 +358,8 @@ class Replay:
             return
         self._claims.take(claim)
         self._compare_claim(claim, taken)
+        if not isinstance(taken, Registered) and taken.word is not None:
+            self.words.append(OnWord(tag=taken.name, word=taken.word, moment=taken.moment, signer=self._signer(claim)))
         if self.state.rulings:
             self._checked.append((claim, taken))
 
@@ -360,6 +376,30 @@ class Replay:
             return None
         (why,) = self._taggers_now().why_not([_stamp(claim, claim.moment)])
         return why
+
+    def _signer(self, claim: Claim) -> str | None:
+        if not self.state.rulings or claim.moment is None:
+            return None
+        return self._taggers_now().signer(_stamp(claim, claim.moment))
+
+    def _word(self, thing: Thing, commit: str) -> Word | None:
+        """What the tag of a thing at a commit says that somebody said, or the ledger of what waits or has no tag.
+
+        A tag that is not signed by whoever has to says nothing.
+        """
+        leg = self._leg
+        assert leg is not None
+        for claim in self._claims.standing(str(thing), commit):
+            if claim.document is None or claim.moment != leg.now or not claim.document.get("word"):
+                continue
+            with suppress(TypeError, KeyError):
+                word = word_from(claim.document["word"])
+                if self.why_unsigned(claim) is None:
+                    return word
+        if leg.run is None:
+            return None
+        recorded, name = leg.run.state, str(thing)
+        return recorded.open[name].word if name in recorded.open else recorded.said.get(name)
 
     def _taggers_now(self) -> Taggers:
         """Who signs tags, under the policies so far: what a later one says alters nothing of what came before."""

@@ -43,6 +43,7 @@ from gitstage.ledger import (
     Ruling,
     State,
     Stood,
+    Word,
     effects_by_slot,
     people_in,
 )
@@ -84,6 +85,11 @@ class Step:
         return Step(self.commit, self.tree, is_new=self.is_new, begun=begun)
 
 
+def no_word(thing: Thing, commit: str) -> Word | None:  # noqa: ARG001
+    """No tag says that somebody said anything."""
+    return None
+
+
 @dataclass(frozen=True)
 class World:
     """What the fold reads from: trees by commit id, what has taken effect, the folder of the registry, the tip.
@@ -94,7 +100,8 @@ class World:
     of evidence (raises CannotVerify where that cannot be told), `vouched_for` the identities that signed a Sigstore bundle
     under a trusted root (raises the same), `commit_signers` the commits from one (None: its first
     parent) to another with those on each of them, and `forge` what a forge or a server says of who made and approved
-    changes. They are asked only where a rule needs them. `watch` is told of each slot's case and what the judge said.
+    changes. `word` says instead what the tag of a thing at a commit says that a forge said, where a history is judged
+    again. They are asked only where a rule needs them. `watch` is told of each slot's case and what the judge said.
     """
 
     trees: Callable[[str], Snapshot]
@@ -108,6 +115,7 @@ class World:
     signed_by: Callable[[bytes], frozenset[str]] = nobody
     vouched_for: Callable[[bytes, bytes], frozenset[str]] = no_witness
     forge: Forge | None = None
+    word: Callable[[Thing, str], Word | None] = no_word
     commit_signers: Callable[[str | None, str], Commits] = unknown
     watch: Callable[[SlotCase, Judgement], None] | None = None
     policies: dict[str, Policy | DocumentError] = field(default_factory=dict)
@@ -201,7 +209,7 @@ def resumed(folded: Folded, steps: Iterable[Step], world: World) -> Folded:
     again = (
         [Step(state.judged, world.trees(state.judged), is_new=False)] if state.judged is not None and state.open else []
     )
-    return continued(replace(folded, state=replace(state, clock=world.now)), chain(again, steps), world)
+    return continued(replace(folded, state=replace(state, clock=world.now, said={})), chain(again, steps), world)
 
 
 def continued(folded: Folded, steps: Iterable[Step], world: World) -> Folded:
@@ -352,6 +360,8 @@ class _Stride:
             policy_since=self.state.policy_since,
             policy_at=self.state.policy,
             authors_known=was.authors if was is not None and untouched else None,
+            word_known=was.word if was is not None and untouched else None,
+            word=self.world.word(thing, self.step.commit),
             stood=was.stood if was is not None else NOBODY_STOOD,
         )
 
@@ -424,7 +434,7 @@ class _Stride:
         if changes or judgement.findings:
             self.judgements.append(judgement)
         self.state = self.state.without(POLICY)
-        self._adopt_policy(new, people_in(judgement.findings, ("governance",)))
+        self._adopt_policy(new, people_in(judgement.findings, ("governance",)), case.voices.said())
 
     def _filled(self, stage: str) -> list[Slot]:
         """The slots of a stage in which a version is in effect, whatever the trees declare."""
@@ -440,7 +450,7 @@ class _Stride:
         effects = self.past.effects(slot)
         return bool(effects) and effects[-1].after is not None
 
-    def _adopt_policy(self, new: Policy, approvers: tuple[str, ...]) -> None:
+    def _adopt_policy(self, new: Policy, approvers: tuple[str, ...], word: Word | None) -> None:
         entry = self.head.entry(CONFIGURATION)
         assert entry is not None
         old_entry = None if self.start.policy is None else self.world.registry(self.start.policy).entry(CONFIGURATION)
@@ -458,6 +468,7 @@ class _Stride:
                     commit=self.step.commit,
                     moment=self.world.now,
                     approvers=approvers,
+                    word=word,
                 )
             )
         self.policy = new
@@ -490,6 +501,7 @@ class _Stride:
                 with_policy=with_policy,
                 after=after,
                 authors=voices.remembered(),
+                word=voices.remembered_word(),
                 stood=voices.who_stood,
             )
         )
@@ -535,6 +547,9 @@ class _Stride:
             self.judgements.append(judgement)
         if judgement.verdict is Verdict.PASSED:
             self.state = self.state.without(thing)
+            word = case.voices.said()
+            if word is not None:
+                self.state = replace(self.state, said={**self.state.said, str(thing): word})
             self.redacted += sum(1 for _ in put_up(case))
             for change, place in changes:
                 if place.kind == "version" and change.before is None and change.after is not None:
@@ -713,6 +728,7 @@ class _Stride:
             policy=case.policy.digest,
             findings=judgement.findings,
             debts=judgement.debts,
+            word=case.voices.said(),
         )
         self.state = self.state.without(case.slot)
         if effect.debts:

@@ -14,7 +14,7 @@ from gitstage.canonical import DocumentError
 from gitstage.changes import FILE, Snapshot, below, joined
 from gitstage.errors import CannotVerify, GitstageError
 from gitstage.layout import EVIDENCE, KINDS, NUMBER, POLICY_EVIDENCE
-from gitstage.ledger import Stood
+from gitstage.ledger import Stood, Word
 from gitstage.people import signers, why_nobody
 from gitstage.policy import Policy
 from gitstage.values import dataclass, field
@@ -61,7 +61,9 @@ class Voices:
 
     `landed` is the commit that brought it, `commit` the one that is judged and `base` the one judged before; `changed`
     are the paths of the registry that change between the two. `is_new` says that the commit is judged for the first time.
-    `authors_known` and `stood` were remembered when it landed. `tree_at` gives the tree of a reviewed commit, and `policy_since` is the moment (UTC) from which on
+    `authors_known` and `stood` were remembered when it landed, and `word_known` how much of that is somebody's word.
+    Where a history is judged again, `word` is what tag or ledger say that somebody said, asked instead of the `forge`.
+    `tree_at` gives the tree of a reviewed commit, and `policy_since` is the moment (UTC) from which on
     the policy is in effect: a review counts only as long as that is the policy under which it was given. `policy_at` is
     the commit at which it took effect, where its trusted root lies.
     """
@@ -82,6 +84,8 @@ class Voices:
     policy_since: datetime | None = None
     policy_at: str | None = None
     authors_known: frozenset[str] | None = None
+    word_known: Word | None = None
+    word: Word | None = None
     stood: Mapping[str, Stood] = field(default_factory=dict)
     heard: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What was found out, so that it is asked once, and remembered while the change is open."""
@@ -102,13 +106,46 @@ class Voices:
             return self.authors
         return self.authors_known
 
+    def said(self) -> Word | None:
+        """What a forge or a server was heard to say, now or when it landed; None where nobody asked, or said anything."""
+        found: Word | None = self.heard.get("word")
+        return found
+
+    def remembered_word(self) -> Word | None:
+        """The same, also where nobody asked again."""
+        return self.said() or self.word_known
+
+    def _said_by(self, landed: str) -> str | None:
+        """Who says something of a change; None where nobody does."""
+        if self.word is not None:
+            return self.word.by
+        return self.forge.kind if self.forge is not None and self._forge_change(landed) is not None else None
+
+    def _authors_said(self, landed: str) -> frozenset[str] | None:
+        """The people of whom somebody says that they made a change; None where nobody says anything."""
+        if self.word is not None:
+            return self.word.authors
+        change = self._forge_change(landed)
+        return None if change is None else self.forge_people(change)
+
+    def _hear(
+        self, by: str | None, *, authors: frozenset[str] = frozenset(), approvers: frozenset[str] = frozenset()
+    ) -> None:
+        """Remembers what counts by somebody's word alone."""
+        if by is not None:
+            was = self.said() or Word(by=by)
+            self.heard["word"] = Word(by=by, authors=was.authors | authors, approvers=was.approvers | approvers)
+
     def _authors(self) -> frozenset[str] | None:
         if self.policy is None:
             return None
-        change = self._forge_change(self.landed)
-        if change is not None:
-            return self.forge_people(change)
+        said = self._authors_said(self.landed)
+        if said is not None:
+            self._hear(self._said_by(self.landed), authors=said)
+            return said
         if self.authors_known is not None:
+            if self.word_known is not None:
+                self._hear(self.word_known.by, authors=self.word_known.authors)
             return self.authors_known
         commits = self.commits(self.landed)
         if commits is None:
@@ -168,11 +205,13 @@ class Voices:
         was = was if was is not None and was.blob == blob and path not in self.changed else None
         landed = self.commit if path in self.changed else was.landed if was is not None else self.landed
         found = frozenset[str]() if was is None else was.people & wanted
-        change = self._forge_change(landed)
-        if change is not None:
-            found |= self.forge_people(change) & wanted
+        if was is not None and self.word_known is not None:
+            self._hear(self.word_known.by, authors=self.word_known.authors, approvers=self.word_known.approvers & found)
+        authors = self._authors_said(landed)
+        if authors is not None:
+            self._hear(self._said_by(landed), authors=authors)
             approved, _ = self.approved_on_forge(landed, lambda tree: self._holds(tree, path, blob))
-            found |= approved & wanted
+            found |= (authors | approved) & wanted
         elif not found:
             found = self._signed(path, landed, wanted)
         stood: dict[str, Stood] = self.heard.setdefault("stood", {})
@@ -204,6 +243,22 @@ class Voices:
         A review counts for what the reviewed commit holds, as long as the policy is the one under which it was given
         and, with `since`, nothing has changed since that moment. `unlike` says what a tree has that differs.
         """
+        if self.word is not None:
+            people, reasons = self._approved_by_word(self.word)
+        else:
+            people, reasons = self._reviewed(landed, unlike, since)
+        if people:
+            self._hear(self._said_by(landed), approvers=people)
+        return people, reasons
+
+    def _approved_by_word(self, word: Word) -> tuple[frozenset[str], tuple[str, ...]]:
+        known = frozenset() if self.policy is None else word.approvers & self.policy.people.keys()
+        said = f"who approved it by the word of {word.by}, is nobody in gitstage.yaml"
+        return known, tuple(f"{person}, {said}" for person in sorted(word.approvers - known))
+
+    def _reviewed(
+        self, landed: str, unlike: Callable[[Snapshot], str | None], since: datetime | None
+    ) -> tuple[frozenset[str], tuple[str, ...]]:
         change = self._forge_change(landed)
         people, reasons = set(), []
         for review in () if change is None else change.approvals:

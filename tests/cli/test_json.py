@@ -161,6 +161,8 @@ def test_the_manual_says_nothing_that_is_not_there(said: dict[str, list[Any]]) -
             "trusted[]",
             "effects[].approvers[]",
             *(f"owed[]{key}" for key in ("", ".tag", ".kind", ".by", ".by[]", ".since", ".due")),
+            *(f"words[]{key}" for key in ("", ".tag", ".by", ".signed_by", ".authors", ".approvers")),
+            *(f"words[].{key}[]" for key in ("authors", "approvers")),
         }
         assert (name, manual[name].keys() - seen - rare) == (name, set())
 

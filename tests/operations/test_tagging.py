@@ -37,6 +37,7 @@ def test_a_run_is_a_commit_of_the_ledger_with_a_small_document(served: Story) ->
             "since": "2026-03-01T12:00:00Z",
         },
         "taggers": [],
+        "said": {},
         "owed": [],
         "open": [],
     }

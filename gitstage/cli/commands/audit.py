@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from gitstage.findings import Finding
     from gitstage.operations.audit import Audit
     from gitstage.operations.registries import Registry
-    from gitstage.operations.replay import NotTaken
+    from gitstage.operations.replay import NotTaken, OnWord
     from gitstage.policy import Policy
 
 INDENT = " " * 11
+MOST_NAMED = 5
 EVERY = 500
 """Commits after which progress is shown."""
 
@@ -189,6 +190,7 @@ def _tell(found: Audit) -> None:
         )
     for said in found.trusted:
         print_line(f"on trust   {said}")
+    _tell_words(found.words)
     counts = found.counts
     print_line(
         f"judged     {_count(counts['commits'], 'commit')} in {_count(counts['runs'], 'run')}: "
@@ -205,6 +207,17 @@ def _tell(found: Audit) -> None:
     if found.otherwise is not None:
         what += f"; {_count(len(found.otherwise), 'promotion')} would not have passed"
     print_line(f"found      {what}")
+
+
+def _tell_words(words: tuple[OnWord, ...]) -> None:
+    by: dict[tuple[str, str | None], list[str]] = {}
+    for said in words:
+        by.setdefault((said.word.by, said.signer), []).append(said.tag)
+    for (who, signer), tags in by.items():
+        others = len(tags) - MOST_NAMED
+        named = ", ".join(tags[:MOST_NAMED]) + (f" and {_count(others, 'other')}" if others > 0 else "")
+        signed = f"signed by {signer}" if signer else "signed by nobody"
+        print_line(f"on trust   who made and approved it, on the word of {who}, in tags {signed}: {named}")
 
 
 def _tell_untaken(item: NotTaken) -> None:
@@ -278,6 +291,16 @@ def document(found: Audit) -> dict[str, object]:
                 "due": when(owed.debt.due),
             }
             for owed in found.owed
+        ],
+        "words": [
+            {
+                "tag": said.tag,
+                "by": said.word.by,
+                "authors": sorted(said.word.authors),
+                "approvers": sorted(said.word.approvers),
+                "signed_by": said.signer,
+            }
+            for said in found.words
         ],
         "otherwise": None
         if found.otherwise is None
