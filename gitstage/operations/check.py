@@ -54,7 +54,7 @@ def judged(registry: Registry, base_commit: str | None, proposal: Proposal) -> R
     registry.forge = forge
     world = replace(_with_tip(registry, world), forge=forge)
     policy = current_policy(folded.state, world)
-    tree, conflicts, problem = _foretold(registry, base_commit, proposal, policy)
+    tree, conflicts, problem = _foretold(registry, base_commit, proposal, policy, world)
     if problem is not None:
         return Report(judgements=(problem,), moment=registry.now, registry=registry.folder, base=base_commit)
     changed = registry.models_changed(before, below(tree, registry.folder))
@@ -101,11 +101,12 @@ def _with_tip(registry: Registry, world: World) -> World:
 
 
 def _foretold(
-    registry: Registry, base: str | None, proposal: Proposal, policy: Policy | None
+    registry: Registry, base: str | None, proposal: Proposal, policy: Policy | None, world: World
 ) -> tuple[Snapshot, tuple[str, ...], Judgement | None]:
     """The tree that the base would have once the proposal is merged, what conflicts, and why there is none.
 
-    Looked at are the registry and the paths that `policy`, the one in effect, protects.
+    Looked at are the registry, the paths that `policy`, the one in effect, protects, and the trusted root that the
+    proposed one names.
     """
     repo = registry.repo
     shared = [] if base is None else [repo.merge_bases(base, parent) for parent in proposal.parents]
@@ -124,12 +125,14 @@ def _foretold(
         )
         return repo.tree(base), (), Judgement(thing=str(POLICY), action="conflict", findings=(finding,))
     folder = f"{registry.folder}/" if registry.folder else ""
-    whole = merged(
-        repo.tree(bases[0]),
-        repo.tree(base),
-        proposal.tree,
-        lambda path: path.startswith(folder) or (policy is not None and policy.is_protected(path)),
-    )
+    proposed = world.policy_in(below(proposal.tree, registry.folder))
+    sigstore = proposed.sigstore if isinstance(proposed, Policy) else None
+
+    def looked_at(path: str) -> bool:
+        named = sigstore is not None and path == sigstore.trusted_root
+        return named or path.startswith(folder) or (policy is not None and policy.is_protected(path))
+
+    whole = merged(repo.tree(bases[0]), repo.tree(base), proposal.tree, looked_at)
     mine = tuple(path for path in whole.conflicts if path.startswith(folder) and _owns(registry, path))
     return whole.tree, mine, None
 

@@ -27,20 +27,23 @@ def trusting(story: Story, authority: Authority | None = None, *, more: str = ""
     """The story, with the root of an authority in its policy; production asks for a load test that its bot signed."""
     root = (authority or ours()).trusted_root()
     story.write(ROOT, root.decode())
-    story.amend(
-        {
-            GATES: (
-                "    gates: [standard]\n"
-                "gates:\n"
-                "  standard:\n"
-                "    evidence: [{type: test-result, name: load-test, signed-by: bot}]\n"
-                f"sigstore: {{trusted-root: {ROOT}, sha256: {hashlib.sha256(root).hexdigest()}}}\n"
-                "people:\n"
-                f"  bot: {{identities: [{{identity: '{WORKFLOW}', issuer: '{GITHUB}'{more}}}]}}\n"
-            )
-        }
-    )
+    story.amend(asking(root, more))
     return story.later(hours=1)
+
+
+def asking(root: bytes, more: str = "") -> dict[str, str]:
+    """What the policy says instead."""
+    return {
+        GATES: (
+            "    gates: [standard]\n"
+            "gates:\n"
+            "  standard:\n"
+            "    evidence: [{type: test-result, name: load-test, signed-by: bot}]\n"
+            f"sigstore: {{trusted-root: {ROOT}, sha256: {hashlib.sha256(root).hexdigest()}}}\n"
+            "people:\n"
+            f"  bot: {{identities: [{{identity: '{WORKFLOW}', issuer: '{GITHUB}'{more}}}]}}\n"
+        )
+    }
 
 
 def load_test(story: Story, result: Any = "PASSED", version: str = "1.2.0") -> bytes:

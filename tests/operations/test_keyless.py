@@ -15,13 +15,14 @@ import pytest
 
 from gitstage.errors import GitstageError
 from gitstage.findings import Verdict
-from gitstage.operations import approve, attest, audit, doctor, show
+from gitstage.operations import approve, attest, audit, doctor, init, show
 from gitstage.operations.landing import Outcome
 from gitstage.operations.signers import bundles
 from gitstage.operations.weighing import Signer
 from gitstage.signatures.bundles import INSTALL
+from tests.git.sandbox import git
 from tests.operations.guards import Guard
-from tests.operations.keyless import FOLDER, ROOT, WHAT, bundle, load_test, ours, trusting
+from tests.operations.keyless import FOLDER, ROOT, WHAT, asking, bundle, load_test, ours, trusting
 from tests.operations.pictures import unchanged
 from tests.operations.stories import Story, Team
 from tests.signatures.authority import GITHUB, WORKFLOW, Authority, Wish
@@ -290,6 +291,41 @@ def test_a_pull_request_cannot_bring_its_own_root(keyless: Story) -> None:
     missing = "no test-result called load-test signed by bot"
     assert said == f"{missing}; 1.json: a Sigstore bundle that is not good, going by {ROOT}"
     assert old != new
+
+
+def test_a_root_comes_with_its_policy_on_a_branch_that_the_trunk_has_left_behind(tmp_path: Path) -> None:
+    """It lies outside the registry's folder, of which a merge is foretold file by file."""
+    path = tmp_path / "work"
+    path.mkdir()
+    git("init", "--quiet", "--initial-branch=main", cwd=path)
+    story = Story(path, folder="registry")
+    (path / "README.md").write_text("ours\n")
+    story.commit("before there was a registry")
+    init.run(path, clock=lambda: story.now)
+    story.git("checkout", "--quiet", "-b", "keyless")
+    story.write("gitstage.yaml", amended(story, asking(ours().trusted_root())))
+    story.commit("the policy without its root")
+    story.git("checkout", "--quiet", "main")
+    story.register("other", "1.0.0")
+    (judgement,) = story.check(base="main", head="keyless").judgements
+    assert (judgement.thing, judgement.verdict) == ("policy", Verdict.REFUSED)
+    story.git("checkout", "--quiet", "keyless")
+    (path / "trust").mkdir()
+    (path / ROOT).write_bytes(ours().trusted_root())
+    story.commit("its root")
+    assert story.check(base="main", head="keyless").verdict is Verdict.PASSED
+    story.git("checkout", "--quiet", "main")
+    story.git("merge", "--quiet", "--no-ff", "keyless", "-m", "merged")
+    story.tag()
+    assert story.open_things() == []
+
+
+def amended(story: Story, replacements: Mapping[str, str]) -> str:
+    text = story.read("gitstage.yaml")
+    for old, new in replacements.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text
 
 
 def test_a_server_needs_the_extra_too(serving_team: tuple[Team, Story]) -> None:

@@ -24,7 +24,7 @@ from gitstage.rules import fold as folding
 from gitstage.rules import rehearse
 from gitstage.rules.fold import Step, World, fold
 from gitstage.rules.rehearse import Difference, Rehearsed, rehearsed
-from tests.registries import ID, STAGES, empty_slot, gated, hold, peopled, policy_file, public_key
+from tests.registries import ID, PEOPLE, STAGES, empty_slot, gated, hold, peopled, policy_file, public_key
 
 NOW = "2026-11-25T09:00:00Z"
 VERSIONS = {"m@1.0.0": {"metrics": {"auc": 0.95}}, "m@1.1.0": {"metrics": {"auc": 0.96}}, "m@1.2.0": {}}
@@ -336,6 +336,19 @@ def test_evidence_counts_by_who_signed_it() -> None:
         about = {"about": "m@1.1.0", "name": "shadow", **({"signed-by": signed_by} if signed_by else {})}
         found = differences(policy, given={**STAGED, "evidence": [about]}, expect={"evidence": expected})
         assert (signed_by, found) == (signed_by, [])
+
+
+def test_in_a_test_of_a_policy_whoever_has_an_identity_signs_too() -> None:
+    """Nothing is verified there, so no root is read, and no extra is needed."""
+    bot = {"identities": [{"identity": "bot@acme.dev", "issuer": "https://issuer.test"}]}
+    policy = peopled(
+        {"evidence": [{"type": "test-result", "name": "shadow", "signed-by": "bot"}]},
+        people={**PEOPLE, "bot": bot},
+        sigstore={"trusted-root": "trust/root.json", "sha256": "0" * 64},
+    )
+    for signed_by, expected in (("bot", "passed"), ("bob", "pending")):
+        given = {**STAGED, "evidence": [{"about": "m@1.1.0", "name": "shadow", "signed-by": signed_by}]}
+        assert differences(policy, given=given, expect={"evidence": expected}) == []
 
 
 def test_a_rule_is_waived_by_somebody_who_may() -> None:

@@ -17,6 +17,7 @@ from gitstage.rules.voices import (
     CommitBy,
     Voices,
     is_statement_of_people,
+    no_witness,
     nobody,
     statements_called,
     unknown,
@@ -99,7 +100,7 @@ def test_where_nobody_listens_nobody_says_anything() -> None:
         (frozenset(), "not signed"),
     )
     assert SILENT.stands_for("x", "y", frozenset(frozenset({"alice"}))) == frozenset()
-    assert (nobody(b"x"), unknown(None, "x")) == (frozenset(), None)
+    assert (nobody(b"x"), no_witness(b"x", b"y"), unknown(None, "x")) == (frozenset(), frozenset(), None)
     assert SILENT.approved_on_forge("x", lambda tree: None) == (frozenset(), ())
 
 

@@ -114,6 +114,19 @@ def test_base64_that_is_safe_for_urls_is_the_same_payload() -> None:
     assert asked(written(parts))[0] == frozenset()
 
 
+def test_what_the_library_reads_and_we_read_otherwise_is_not_good() -> None:
+    """It drops what is no base64 in its eyes: what was signed would be verified, and something else believed."""
+    parts = ours().parts(STATEMENT)
+    honest = parts["dsseEnvelope"]["payload"]
+    parts["dsseEnvelope"]["payload"] = f"{honest[:40]}----{honest[40:]}"
+    assert "+" not in honest
+    assert "/" not in honest
+    found = read_envelope(written(parts))
+    assert found is not None
+    assert found.payload != STATEMENT
+    assert asked(written(parts)) == (frozenset(), "what was signed is not what is read")
+
+
 # What was changed afterwards
 
 
