@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Mapping, Sized
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
@@ -69,6 +70,7 @@ def matching(pattern: str, wanted: str) -> Callable[[str], str]:
     return matched
 
 
+@lru_cache(maxsize=1024)  # most names of metrics, parameters and labels are those of every other version
 def _name(text: str) -> str:
     if not text or text != text.strip() or len(text) > MAX_NAME:
         raise Unfit(f"a name has 1 to {MAX_NAME} characters, and no space at its ends")

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from gitstage.values import dataclass, field, replace
+from gitstage.values import dataclass, field, lazy, replace
 
 
 class Verdict(StrEnum):
@@ -28,8 +28,10 @@ SEVERITY = (Verdict.PASSED, Verdict.WAIVED, Verdict.PENDING, Verdict.REFUSED)
 
 def worst(verdicts: list[Verdict]) -> Verdict:
     """Refused before pending before passed; what is waived counts as passed."""
-    found = max(verdicts, key=SEVERITY.index, default=Verdict.PASSED)
-    return Verdict.PASSED if found is Verdict.WAIVED else found
+    for verdict in (Verdict.REFUSED, Verdict.PENDING):
+        if verdict in verdicts:
+            return verdict
+    return Verdict.PASSED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,7 @@ class Judgement:
     metrics: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     debts: tuple[Debt, ...] = ()
 
-    @property
+    @lazy
     def verdict(self) -> Verdict:
         return worst([finding.verdict for finding in self.findings if not finding.advisory])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from gitstage.values import dataclass
 
@@ -42,8 +43,7 @@ MAX_NAME = 200
 MAX_PART = 100
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """The place of one model in one stage; `str()` is its name in the ledger."""
 
     model: str
@@ -57,8 +57,7 @@ class Slot:
         return slot_path(self.stage, self.model)
 
 
-@dataclass(frozen=True)
-class Records:
+class Records(NamedTuple):
     """All that carries a model's name besides its slots: versions, archived, evidence, holds, artifacts."""
 
     model: str

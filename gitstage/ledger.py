@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Protocol
 
 from gitstage.errors import GitstageError
@@ -695,16 +696,14 @@ class Folded:
         said = {judgement.thing: judgement for part in parts for judgement in part.judgements}
         return Folded(
             state=state,
-            effects=tuple(effect for part in parts for effect in part.effects),
-            registered=tuple(version for part in parts for version in part.registered),
-            policies=tuple(policy for part in parts for policy in part.policies),
+            effects=tuple(chain.from_iterable([part.effects for part in parts])),
+            registered=tuple(chain.from_iterable([part.registered for part in parts])),
+            policies=tuple(chain.from_iterable([part.policies for part in parts])),
             judgements=tuple(
-                judgement
-                for judgement in said.values()
-                if judgement.verdict is Verdict.PASSED or judgement.thing in state.open
+                [one for one in said.values() if one.verdict is Verdict.PASSED or one.thing in state.open]
             ),
-            notes=tuple(note for part in parts for note in part.notes),
-            redacted=sum(part.redacted for part in parts),
+            notes=tuple(chain.from_iterable([part.notes for part in parts])),
+            redacted=sum([part.redacted for part in parts]),
         )
 
 

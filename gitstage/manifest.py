@@ -51,6 +51,7 @@ MAX_URI = 2_000
 # The kinds of text.
 
 
+@lru_cache(maxsize=1024)
 def _model_name(text: str) -> str:
     problem = model_problem(text)
     if problem is not None:
@@ -58,6 +59,7 @@ def _model_name(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=1024)
 def _version_name(text: str) -> str:
     problem = version_problem(text)
     if problem is not None and version_problem(text, integer=True) is not None:
@@ -161,6 +163,8 @@ def _distinct_paths(items: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
     """No path twice, none that another file system takes for the same, and none below another."""
     from unicodedata import normalize
 
+    if len(items) == 1:
+        return items
     seen: dict[str, str] = {}
     for item in items:
         folded = normalize("NFC", normalize("NFC", item.path).casefold())
@@ -350,8 +354,8 @@ def _read(data: bytes, *kinds: type[Kind]) -> Kind:
     if quick is not None:
         with suppress(DocumentError):
             document = _validated(quick, data, kinds)
-            # What is written as these bytes is what the strict reader, which takes five times as long, reads in them.
-            if canonical_bytes(document) == data:
+            # What is written as it would be written again, and in the order of the format, is canonical.
+            if repr(_plain(document)) == repr(quick):
                 return document
     document = _validated(canonical.parse(data), data, kinds)
     canonical.check_canonical(data, canonical_bytes(document))
@@ -376,15 +380,16 @@ def _plain(part: Part) -> dict[str, object]:
     plain: dict[str, object] = {}
     for name, key in _keys(type(part)):
         value = getattr(part, name)
-        if isinstance(value, str):
-            pass
-        elif isinstance(value, tuple):
+        if isinstance(value, (str, int, float)):
+            plain[key] = value
+            continue
+        if isinstance(value, tuple):
             value = [_plain(item) for item in value]
-        elif isinstance(value, Mapping):
-            value = dict(sorted(value.items()))
         elif isinstance(value, Part):
             value = _plain(value)
-        if value not in (None, [], {}):
+        elif value is not None:
+            value = dict(sorted(value.items()))
+        if value:
             plain[key] = value
     return plain
 

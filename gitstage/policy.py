@@ -637,8 +637,19 @@ class Policy:
         """The line (from 1) of a key in the file, `line_of("stages", "production")`."""
         return canonical.line_of(self.data, location)
 
-    def _rules_for(self, model: str) -> Iterator[ModelRule]:
-        """What is said of a model, the most specific first; nothing is more specific than the whole name."""
+    def _rules_for(self, model: str) -> tuple[ModelRule, ...]:
+        """What is said of a model, the most specific first; remembered, since each rule of each change asks for it."""
+        found = self._rules.get(model)
+        if found is None:
+            found = self._rules[model] = tuple(self._matching(model))
+        return found
+
+    @cached_property
+    def _rules(self) -> dict[str, tuple[ModelRule, ...]]:
+        return {}
+
+    def _matching(self, model: str) -> Iterator[ModelRule]:
+        """The rules whose pattern matches; nothing is more specific than the whole name."""
         if model in self.models:
             yield self.models[model]
         parts = model.split("/")

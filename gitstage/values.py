@@ -13,13 +13,32 @@ from dataclasses import MISSING, FrozenInstanceError, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-__all__ = ["dataclass", "field", "replace"]
+__all__ = ["dataclass", "field", "lazy", "replace"]
 
 T = TypeVar("T")
 
+_set = object.__setattr__
+
 if TYPE_CHECKING:
     from dataclasses import dataclass, replace
+    from functools import cached_property as lazy
 else:
+
+    class lazy:  # noqa: N801 - it stands where `property` does
+        """`functools.cached_property`, without the lock that it takes in Python 3.11: a value is of one thread."""
+
+        def __init__(self, worked_out: Callable[[Any], object]) -> None:
+            self._worked_out = worked_out
+            self.__doc__ = worked_out.__doc__
+
+        def __set_name__(self, owner: type, name: str) -> None:
+            self._name = name
+
+        def __get__(self, value: object, owner: type) -> object:
+            if value is None:
+                return self
+            found = value.__dict__[self._name] = self._worked_out(value)
+            return found
 
     def replace(value: T, /, **changes: object) -> T:
         """`dataclasses.replace`, without looking at each field: the same value with other fields."""
@@ -27,10 +46,11 @@ else:
         if names is None or not changes.keys() <= names:
             return dataclasses.replace(value, **changes)
         attributes = value.__dict__
-        new = object.__new__(type(value))
         # What was only computed of the old value (cached properties lie there, too) stays behind.
-        new.__dict__.update({name: attributes[name] for name in names})
-        new.__dict__.update(changes)
+        fields = attributes.copy() if len(attributes) == len(names) else {name: attributes[name] for name in names}
+        fields.update(changes)
+        new = object.__new__(type(value))
+        _set(new, "__dict__", fields)
         return new
 
     def dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
@@ -115,18 +135,10 @@ def _init(cls: type) -> Callable[..., None]:
     finish = getattr(cls, "__post_init__", None)
 
     def __init__(self: object, *values: object, **named: object) -> None:  # noqa: N807
-        attributes = self.__dict__
-        if len(named) == len(names) and not values and named.keys() == names:
-            attributes.update(named)  # as most are made that are made in great numbers
-            if finish is not None:
-                finish(self)
-            return
-        if not named and finish is None and len(values) == len(names) == len(positional):
-            attributes.update(zip(positional, values, strict=True))
-            return
-        attributes.update(defaults)
-        attributes.update(zip(positional, values, strict=False))
-        attributes.update(named)
+        # Most are made by name, with every field or with some that have a default. `named` is a dict of this call alone.
+        attributes = named if len(named) == len(names) else {**defaults, **named}
+        if values:
+            attributes = {**attributes, **dict(zip(positional, values, strict=False))}
         for name, factory in factories.items():
             if name not in attributes:
                 attributes[name] = factory()
@@ -134,6 +146,7 @@ def _init(cls: type) -> Callable[..., None]:
             raise _misfit(cls, positional, values, named)
         if values and named and not named.keys().isdisjoint(positional[: len(values)]):
             raise _misfit(cls, positional, values, named)
+        _set(self, "__dict__", attributes)
         if finish is not None:
             finish(self)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstage.values import dataclass, field, replace
+from gitstage.values import dataclass, field, lazy, replace
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,53 @@ def test_what_does_not_fit_is_refused(values: tuple[int, ...], named: dict[str, 
     assert str(refused.value) == said
     with pytest.raises(TypeError):
         StandardPoint(*values, **named)
+
+
+def test_names_places_and_defaults_mix() -> None:
+    @dataclass(frozen=True)
+    class Mixed:
+        first: int
+        second: list[int] = field(default_factory=list)
+        third: int = field(default=3, kw_only=True)
+        fourth: str = field(kw_only=True)
+        total: int = field(init=False)
+
+        def __post_init__(self) -> None:
+            object.__setattr__(self, "total", self.first + self.third)
+
+    made = [Mixed(1, fourth="a"), Mixed(1, [2], fourth="a", third=4), Mixed(fourth="b", first=1)]
+    assert [vars(one) for one in made] == [
+        {"first": 1, "second": [], "third": 3, "fourth": "a", "total": 4},
+        {"first": 1, "second": [2], "third": 4, "fourth": "a", "total": 5},
+        {"first": 1, "second": [], "third": 3, "fourth": "b", "total": 4},
+    ]
+    assert made[0].second is not made[2].second
+    assert made[0] == replace(made[1], second=[], third=3)
+    with pytest.raises(TypeError, match="takes 2 positional arguments but 3 were given"):
+        Mixed(1, [], "a")  # type: ignore[call-arg, arg-type]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'total'"):
+        Mixed(1, fourth="a", total=2)  # type: ignore[call-arg]
+
+
+def test_what_is_lazy_is_worked_out_once_and_left_behind_by_replace() -> None:
+    asked = []
+
+    @dataclass(frozen=True)
+    class Word:
+        text: str
+
+        @lazy
+        def length(self) -> int:
+            """How long it is."""
+            asked.append(self.text)
+            return len(self.text)
+
+    word = Word("four")
+    assert (word.length, word.length, asked) == (4, 4, ["four"])
+    assert (replace(word, text="three").length, asked) == (5, ["four", "three"])
+    assert word == Word("four")
+    assert Word.__dict__["length"].__doc__ == "How long it is."
+    assert Word.length is Word.__dict__["length"]
 
 
 def test_what_takes_names_only_takes_no_positions() -> None:

@@ -226,7 +226,8 @@ def version_of_blob(snapshot: Snapshot, layout: Layout, model: str, blob: str) -
 
 def is_model(snapshot: Snapshot, layout: Layout, name: str) -> bool:
     """Whether a version of a model is registered."""
-    return bool(layout.versions_among(snapshot.listing(f"{MODELS}/{name}")))
+    names = snapshot.listing(f"{MODELS}/{name}")
+    return any(layout.is_version(other.removesuffix(".yaml")) for other in names if other.endswith(".yaml"))
 
 
 def is_listed(snapshot: Snapshot, model: str, version: str, blob: str | None) -> bool:

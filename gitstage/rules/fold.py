@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import cached_property
 from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -53,7 +52,7 @@ from gitstage.rules.cases import Plugin, PolicyCase, RecordsCase, SlotCase, is_m
 from gitstage.rules.judge import judge_policy, judge_records, judge_slot
 from gitstage.rules.tombstones import put_up
 from gitstage.rules.voices import Commits, Voices, is_statement_of_people, no_witness, nobody, unknown
-from gitstage.values import dataclass, field, replace
+from gitstage.values import dataclass, field, lazy, replace
 
 if TYPE_CHECKING:
     from gitstage.approvals import PolicyChange
@@ -168,7 +167,8 @@ class _PastWith:
     fresh: Mapping[Slot, tuple[Effect, ...]]
 
     def effects(self, slot: Slot) -> tuple[Effect, ...]:
-        return self.past.effects(slot) + self.fresh.get(slot, ())
+        fresh = self.fresh.get(slot)
+        return self.past.effects(slot) if fresh is None else self.past.effects(slot) + fresh
 
     def taken(self, slot: Slot) -> int:
         fresh = self.fresh.get(slot, ())
@@ -257,24 +257,25 @@ class _Stride:
         self.judgements: list[Judgement] = []
         self.policy = current_policy(self.start, world)
         self.was_without = self.policy is None
+        self._placed_under: dict[Layout, tuple[tuple[Change, Place], ...]] = {}
         self._touched_under: dict[Layout, frozenset[Thing]] = {}
 
-    @cached_property
+    @lazy
     def past(self) -> Past:
         """What has taken effect, in this step too, from now on."""
         return _PastWith(self.past_before, self.fresh)
 
-    @cached_property
+    @lazy
     def head(self) -> Snapshot:
         """The registry at this step."""
         return below(self.step.tree, self.world.folder)
 
-    @cached_property
+    @lazy
     def before(self) -> Snapshot:
         """The registry at the commit judged before; nothing where there was no policy that could judge it."""
         return Nothing() if self.was_without else self.world.registry(self.start.judged)
 
-    @cached_property
+    @lazy
     def changed(self) -> tuple[Change, ...]:
         """The paths of the registry that this step changes."""
         if self.was_without or self._known_changes is None:
@@ -294,7 +295,7 @@ class _Stride:
         known = self.start.judged is not None and self.step.base == self.start.judged
         return self.step.changes if known else None
 
-    @cached_property
+    @lazy
     def displaced(self) -> frozenset[str]:
         """The models whose records this step changes, or are open, and of which a version passed before."""
         if self.policy_at_start is None:
@@ -329,13 +330,24 @@ class _Stride:
         )
 
     def _touched(self, layout: Layout) -> frozenset[Thing]:
-        if layout not in self._touched_under:
-            at_root = not self.world.folder
-            owned = [change.path for change in self.changed if not at_root or layout.owns(change.path)]
-            self._touched_under[layout] = frozenset(layout.place(path).thing for path in owned)
-        return self._touched_under[layout]
+        found = self._touched_under.get(layout)
+        if found is None:
+            found = self._touched_under[layout] = frozenset(place.thing for _, place in self._placed(layout))
+        return found
 
-    @cached_property
+    def _placed(self, layout: Layout) -> tuple[tuple[Change, Place], ...]:
+        """What this step changes of the registry, with what the paths mean under a layout."""
+        found = self._placed_under.get(layout)
+        if found is None:
+            at_root = not self.world.folder
+            found = self._placed_under[layout] = tuple(
+                (change, layout.place(change.path))
+                for change in self.changed
+                if not at_root or layout.owns(change.path)
+            )
+        return found
+
+    @lazy
     def _changed_paths(self) -> frozenset[str]:
         return frozenset(change.path for change in self.changed)
 
@@ -367,7 +379,7 @@ class _Stride:
 
     # the policy
 
-    @cached_property
+    @lazy
     def protected_changed(self) -> bool:
         """Whether this step changes the policy's file, or a path that the policy protects."""
         if self.was_without or self.start.judged is None or self.policy_at_start is None:
@@ -382,7 +394,7 @@ class _Stride:
             changes = tuple(changes_between(self.world.trees(self.start.judged), self.step.tree))
         return any(policy.is_protected(change.path) for change in changes)
 
-    @cached_property
+    @lazy
     def policy_at_start(self) -> Policy | None:
         return current_policy(self.start, self.world)
 
@@ -390,7 +402,7 @@ class _Stride:
         found = self.world.policy_in(self.head)
         new = found if isinstance(found, Policy) else None
         waiting = self.start.open.get(str(POLICY))
-        layouts = [layout_of(policy) for policy in (self.policy, new) if policy is not None]
+        layouts = list(dict.fromkeys(layout_of(policy) for policy in (self.policy, new) if policy is not None))
         governed = self.policy is not None and bool(self.policy.governance)
         touched = (
             self.was_without
@@ -572,8 +584,7 @@ class _Stride:
         if self.was_without or passed != self.start.judged:
             return tuple(_of_thing(before, self.head, layout, thing, at_root=False))
         # Against the commit judged before it is what the step changes, folder by folder.
-        placed = ((change, layout.place(change.path)) for change in self.changed)
-        mine = [(change, place) for change, place in placed if place.thing == thing]
+        mine = [(change, place) for change, place in self._placed(layout) if place.thing == thing]
         return tuple(sorted(mine, key=lambda pair: RECORD_FOLDERS.index(pair[0].path.partition("/")[0])))
 
     # slots
@@ -769,7 +780,7 @@ class _Guarded:
         self.stride = stride
         self.passed = passed
 
-    @cached_property
+    @lazy
     def paths(self) -> tuple[str, ...]:
         """The protected paths that change, from the repository's root."""
         policy, world = self.stride.policy_at_start, self.stride.world

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from gitstage.errors import CannotVerify
 from gitstage.findings import SEVERITY, Debt, Finding, Judgement, Verdict
 from gitstage.layout import POLICY, Records, Slot, version_path
 from gitstage.ledger import Open
+from gitstage.policy import Gate
 from gitstage.rules import ALL, approvals, known_path
-from gitstage.rules.cases import Answer, Answers, PolicyCase, RecordsCase, SlotCase
+from gitstage.rules.cases import Answer, Answers, GateRule, PolicyCase, RecordsCase, SlotCase
 from gitstage.values import replace
+
+Case = TypeVar("Case", PolicyCase, RecordsCase, SlotCase)
+
+OF_POLICY = tuple((rule.id, rule.policy) for rule in ALL if rule.policy is not None)
+OF_RECORDS = tuple((rule.id, rule.records) for rule in ALL if rule.records is not None)
+OF_SLOTS = tuple((rule.id, rule.slot) for rule in ALL if rule.slot is not None)
+OF_GATES = tuple((rule.id, rule.gate) for rule in ALL if rule.gate is not None)
+"""The rules of the table that have something to say of each kind of case, by their ids."""
 
 
 def judge_policy(case: PolicyCase) -> Judgement:
     """What the facts say of a change of the policy."""
-    findings = [found for rule in ALL if rule.policy is not None for found in _findings(rule.id, rule.policy(case))]
-    return Judgement(thing=str(POLICY), action="policy", findings=tuple(findings))
+    return Judgement(thing=str(POLICY), action="policy", findings=tuple(_findings(OF_POLICY, case)))
 
 
 def judge_records(case: RecordsCase) -> Judgement:
     """What the facts say of a change of a model's records."""
-    findings = [found for rule in ALL if rule.records is not None for found in _findings(rule.id, rule.records(case))]
     new = _new_versions(case)
     return Judgement(
         thing=str(Records(case.model)),
         action="register" if new else "records",
         model=case.model,
         after=new[0] if len(new) == 1 else None,
-        findings=tuple(findings),
+        findings=tuple(_findings(OF_RECORDS, case)),
     )
 
 
@@ -85,13 +93,11 @@ def _rolled_back_alone(case: SlotCase, findings: tuple[Finding, ...]) -> Iterato
 def _of_slot(case: SlotCase) -> Iterator[Finding]:
     if case.stays_empty:
         # What never held anything and is empty takes no effect: only its name is looked at.
-        yield from _findings("known-path", known_path.slot(case))
+        yield from _findings((("known-path", known_path.slot),), case)
         return
     if case.records_open is not None and case.action != "rollback":
         yield from _of_open_records(case.slot.model, case.records_open)
-    for rule in ALL:
-        if rule.slot is not None:
-            yield from _findings(rule.id, rule.slot(case))
+    yield from _findings(OF_SLOTS, case)
     if case.action == "promote" and case.after is not None:
         yield from _of_gates(case)
     elif case.action == "rollback" and not case.has_passed_before:
@@ -99,7 +105,7 @@ def _of_slot(case: SlotCase) -> Iterator[Finding]:
         yield from _of_gates(case)
     elif case.action == "rollback" and case.policy.stages[case.slot.stage].rollback is None:
         for name, gate in case.policy.gates_for(case.slot.model, case.slot.stage):
-            yield from _findings("approvals", approvals.gate(case, gate), gate=name)
+            yield from _gate_findings((("approvals", approvals.gate),), case, name, gate)
 
 
 def _of_open_records(model: str, waiting: Open) -> Iterator[Finding]:
@@ -120,24 +126,37 @@ def _of_gates(case: SlotCase) -> Iterator[Finding]:
             yield Finding(rule="manifest-valid", verdict=Verdict.REFUSED, message="cannot be read", path=path)
         return
     for name, gate in gates:
-        for rule in ALL:
-            if rule.gate is not None:
-                yield from _findings(rule.id, rule.gate(case, gate), gate=name)
+        yield from _gate_findings(OF_GATES, case, name, gate)
 
 
-def _findings(rule: str, answers: Answers, gate: str | None = None) -> Iterator[Finding]:
-    """What a rule says. One that cannot answer refuses."""
-    try:
-        for answer in answers:
-            yield _finding(rule, answer, gate)
-    except CannotVerify as error:
-        yield Finding(
-            rule=rule,
-            verdict=Verdict.REFUSED,
-            message=f"no signature can be verified: {error.message}",
-            gate=gate,
-            hint=error.hint,
-        )
+def _findings(rules: Iterable[tuple[str, Callable[[Case], Answers]]], case: Case) -> Iterator[Finding]:
+    """What rules say of a case. One that cannot answer refuses."""
+    for rule, ask in rules:
+        try:
+            for answer in ask(case):
+                yield _finding(rule, answer, None)
+        except CannotVerify as error:
+            yield _unverified(rule, error, None)
+
+
+def _gate_findings(rules: Iterable[tuple[str, GateRule]], case: SlotCase, name: str, gate: Gate) -> Iterator[Finding]:
+    """What rules say of a case at one gate of its stage, in the same way."""
+    for rule, ask in rules:
+        try:
+            for answer in ask(case, gate):
+                yield _finding(rule, answer, name)
+        except CannotVerify as error:
+            yield _unverified(rule, error, name)
+
+
+def _unverified(rule: str, error: CannotVerify, gate: str | None) -> Finding:
+    return Finding(
+        rule=rule,
+        verdict=Verdict.REFUSED,
+        message=f"no signature can be verified: {error.message}",
+        gate=gate,
+        hint=error.hint,
+    )
 
 
 def _finding(rule: str, answer: Answer, gate: str | None) -> Finding:

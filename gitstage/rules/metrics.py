@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from decimal import Decimal
 
 from gitstage.changes import Snapshot
@@ -14,6 +13,7 @@ from gitstage.policy import Gate, MetricRule, Tolerance
 from gitstage.rules.cases import Answer, Answers, SlotCase
 from gitstage.rules.evidence import signed_by
 from gitstage.rules.statements import deciding_statement
+from gitstage.values import replace
 
 
 def gate(case: SlotCase, gate: Gate) -> Answers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +15,7 @@ from gitstage.manifest import ModelVersion
 from gitstage.policy import CustomRule, Gate
 from gitstage.rules.cases import Answer, Answers, SlotCase
 from gitstage.rules.statements import deciding_statement
+from gitstage.values import replace
 
 
 def gate(case: SlotCase, gate: Gate) -> Answers:
