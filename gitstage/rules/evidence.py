@@ -25,8 +25,8 @@ def gate(case: SlotCase, gate: Gate) -> Answers:
     Of one name the highest number decides; one dated in the future does not count, and one dated before another that
     is already there never outranks it. Anything but PASSED refuses; a kind of statement that says no result, as
     `provenance`, has to be there. One that is missing or too old is pending. With `signed-by`, only statements that one
-    of those people signed are ranked, with a key that is valid at the judged moment; without it, all are, and whoever
-    reviews the pull request answers for them.
+    of those people signed are ranked, with a key or an identity that is valid at the judged moment; without it, all are,
+    and whoever reviews the pull request answers for them.
 
     Passes: `evidence/m/1.1.0/shadow-traffic/1.json` with `"result": "PASSED"`.
     Refused: `2.json` beside it with `"result": "FAILED"`.

@@ -69,10 +69,10 @@ def _verified(data: bytes, root: bytes) -> tuple[str | None, str]:
     whoever = _Whoever()
     try:
         # As we read it, and not as it was written: the library, too, reads what is not there twice.
-        kind, payload = verifier.verify_dsse(Bundle.from_json(json.dumps(document)), whoever)
+        verified = verifier.verify_dsse(Bundle.from_json(json.dumps(document)), whoever)
     except Exception as error:  # noqa: BLE001 - a bundle is hostile: whatever it makes the library raise, it is not good
         return None, _said(error)
-    if kind != PAYLOAD_TYPE or payload != envelope.payload or whoever.key is None:
+    if verified != (PAYLOAD_TYPE, envelope.payload):
         return None, "what was signed is not what is read"
     return whoever.key, ""
 

@@ -16,6 +16,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gitstage.envelopes import identity_key, read_envelope
 from gitstage.errors import CannotVerify
@@ -214,6 +216,28 @@ def test_the_signature_and_the_proof_of_another_statement_are_not_this_ones() ->
     entry = other["verificationMaterial"]["tlogEntries"]
     mixed = {**one, "verificationMaterial": {**one["verificationMaterial"], "tlogEntries": entry}}
     assert asked(written(mixed)) == (frozenset(), "log entry payload hash does not match bundle")
+
+
+@cache
+def good() -> bytes:
+    return made()
+
+
+PIECES = st.sampled_from(
+    [b"", b"-", b"_", b"=", b"A", b"\n", b" ", b'"', b"{", b"0", b"\xff", b"\\u0041", b'"keyid": "",']
+)
+
+
+@settings(max_examples=300)
+@given(at=st.integers(0, 5500), cut=st.integers(0, 4), piece=PIECES)
+def test_whatever_is_done_to_a_bundle_what_is_vouched_for_is_what_was_signed(at: int, cut: int, piece: bytes) -> None:
+    data = good()[:at] + piece + good()[at + cut :]
+    signers, _ = asked(data)
+    assert signers in (frozenset(), {WHO})
+    if signers:
+        found = read_envelope(data)
+        assert found is not None
+        assert found.payload == STATEMENT
 
 
 # What was wrong from the beginning
