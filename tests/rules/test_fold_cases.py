@@ -174,6 +174,22 @@ def test_a_slot_that_waits_is_judged_by_what_was_so_when_it_landed(asked: list[A
     assert case.base == registry(story, -3)
 
 
+def test_what_is_judged_twice_in_a_run_that_brings_nothing_is_not_new_the_second_time(asked: list[Any]) -> None:
+    story = Story(peopled(GATE))
+    for model in ("m", "n"):
+        story.register(model, "1.0.0").stage(model, "1.0.0")
+    story.land("alice")
+    story.promote("m", "1.0.0").approve("m", "1.0.0", "bob").promote("n", "1.0.0").land("alice")
+    assert list(story.open) == ["production/m", "production/n"]
+    # Whoever runs it now has made nothing of what landed before, which a server could believe of them.
+    story.forge = Forge(kind="server", changes=(ForgeChange(authors=frozenset({"bob"})),))
+    del asked[:]
+    story.wait(hours=24).tag()
+    assert [case.slot.model for case in asked] == ["m", "n", "n"]
+    assert [case.voices.is_new for case in asked] == [False, False, False]
+    assert (story.serves("m"), story.state.open["production/n"].authors) == ("1.0.0", frozenset({"alice"}))
+
+
 def test_an_emptied_slot_and_what_lies_there_against_the_rules_are_told_apart(asked: list[Any]) -> None:
     story = staged()
     story.archive("m", "staging").land("alice")

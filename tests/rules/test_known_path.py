@@ -273,6 +273,13 @@ def test_a_readme_that_differs_only_in_case_is_refused() -> None:
     ]
 
 
+def test_a_twin_is_looked_for_in_the_folder_where_the_name_lies() -> None:
+    case = records_case({**KNOWN, "M/x": "x"}, {"models/M/1.0.0.yaml": "x"}, model="M")
+    assert list(known_path.records(case)) == [
+        Answer(message="models/M differs only in case from 'm' beside it", path="models/M/1.0.0.yaml")
+    ]
+
+
 def test_a_slot_whose_name_differs_only_in_case_is_refused() -> None:
     case = slot_case(edits={"production/M.yaml": "x"}, incumbent=None)
     assert list(known_path.slot(case)) == [
