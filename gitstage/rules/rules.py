@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gitstage.changes import FOLDER
 from gitstage.errors import CannotEvaluate
 from gitstage.findings import Verdict
 from gitstage.layout import Slot, evidence_folder, version_path
@@ -134,7 +133,7 @@ def _version(version: ModelVersion | None) -> dict[str, Any]:
         "metrics": _numbers(version.metrics),
         "params": dict(version.params),
         "labels": dict(version.labels),
-        "artifacts": [artifact.model_dump(exclude_none=True) for artifact in version.artifacts],
+        "artifacts": [artifact.model_dump() for artifact in version.artifacts],
         "data": [data.model_dump(exclude_none=True) for data in version.data],
         "source": {} if version.source is None else version.source.model_dump(exclude_none=True),
     }
@@ -143,8 +142,8 @@ def _version(version: ModelVersion | None) -> dict[str, Any]:
 def _evidence(case: SlotCase) -> dict[str, Any]:
     model, version = case.slot.model, str(case.after)
     found = {}
-    for name, entry in case.passed.listing(evidence_folder(model, version)).items():
-        decides = deciding_statement(case.passed, model, version, name, now=case.now) if entry.mode == FOLDER else None
+    for name in case.passed.listing(evidence_folder(model, version)):
+        decides = deciding_statement(case.passed, model, version, name, now=case.now)
         if decides is None:
             continue
         path, statement = decides

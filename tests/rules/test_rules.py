@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gitstage import expressions
+from gitstage.changes import Nothing
 from gitstage.errors import CannotEvaluate
 from gitstage.expressions import VARIABLES, check
 from gitstage.findings import Finding, Verdict
@@ -216,6 +217,23 @@ def test_all_that_a_manifest_and_its_evidence_say_can_be_asked() -> None:
     }
 
 
+def test_what_a_manifest_does_not_say_is_empty() -> None:
+    facts = rules.facts_of(slot_case({PATH: manifest("m", "1.1.0")}))
+    assert facts["version"] == {
+        "model": "m",
+        "version": "1.1.0",
+        "format": "",
+        "description": "",
+        "metrics": {},
+        "params": {},
+        "labels": {},
+        "artifacts": [{"path": "model.onnx", "uri": "s3://models/m/1.1.0/model.onnx", "sha256": "0" * 64, "size": 4}],
+        "data": [],
+        "source": {},
+    }
+    assert rules.facts_of(slot_case(passed=Nothing()))["version"] == {}
+
+
 def test_a_statement_that_cannot_be_read_has_no_result() -> None:
     files: dict[str, Content] = {PATH: manifest("m", "1.1.0"), "evidence/m/1.1.0/shadow/1.json": "{"}
     facts = rules.facts_of(slot_case(files))
@@ -290,12 +308,26 @@ def test_a_plug_in_that_names_a_moment_to_come_is_pending_until_then() -> None:
         path=PATH,
         name="own",
     )
+    assert found.opens is not None
+    assert found.opens.tzinfo is UTC, "not that of the machine"
     assert answer(running(lambda facts: tomorrow), python="acme", message="quota").message == "quota"
 
 
 @pytest.mark.parametrize(
     "nonsense",
-    [None, 1, 0, "", "  ", [], {"passed": True}, MONDAY, MONDAY.replace(tzinfo=None) + timedelta(days=900), object()],
+    [
+        None,
+        1,
+        0,
+        "",
+        "  ",
+        [],
+        {"passed": True},
+        MONDAY,
+        MONDAY + timedelta(hours=3),  # is now, and so has come
+        MONDAY.replace(tzinfo=None) + timedelta(days=900),
+        object(),
+    ],
 )
 def test_a_plug_in_that_answers_nonsense_refuses(nonsense: object) -> None:
     found = answer(running(lambda facts: nonsense), python="acme")
