@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import benchmarks
-from benchmarks.generate import REGISTRY, Shape, generate
+from benchmarks import memory
+from benchmarks.generate import REGISTRY, Shape, clean_environment, generate
 from benchmarks.work import Subject, check
 from gitstage.git import Repository
 from gitstage.layout import Slot
@@ -222,3 +223,22 @@ def test_the_promotions_that_wait_on_a_branch_pass(generated: Path, branch: str,
         env={**os.environ, "PYTHONPATH": str(Path(benchmarks.__path__[0]).parent)},
     )
     assert ran.stdout.endswith(said)
+
+
+def test_a_history_twice_as_long_over_the_same_registry_passes_its_audit_in_little_more_memory(tmp_path: Path) -> None:
+    found = memory.measured(Shape(models=2, versions=3), tmp_path)
+    assert found["histories"] == [
+        {"commits": 11 + 4, "memory": found["histories"][0]["memory"]},  # type: ignore[index]
+        {"commits": 11 + 20, "memory": found["histories"][1]["memory"]},  # type: ignore[index]
+    ]
+    assert found["met"] is True
+    declared = [git(tmp_path / name, "rev-parse", "main^{tree}") for name in ("short", "long")]
+    assert declared[0] == declared[1]
+    tags = git(tmp_path / "long", "tag", "--list", "model-00000/production/*").split()
+    assert sorted(tags) == sorted(f"model-00000/production/{number}" for number in range(1, 13))
+
+
+def test_an_audit_that_finds_something_is_not_measured(tmp_path: Path, generated: Path) -> None:
+    git(generated, "tag", "--delete", "model-00000/production/1")
+    with pytest.raises(RuntimeError, match="ended with 1"):
+        memory.peak(generated, clean_environment(tmp_path / "home"))

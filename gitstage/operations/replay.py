@@ -20,7 +20,7 @@ from gitstage.operations.registries import Registry
 from gitstage.operations.route import Leg, Report
 from gitstage.policy import Policy
 from gitstage.rules.cases import LARGEST_DOCUMENT, SlotCase
-from gitstage.rules.fold import Step, World, fold
+from gitstage.rules.fold import Step, World, continued, fold
 from gitstage.values import dataclass, replace
 
 if TYPE_CHECKING:
@@ -143,6 +143,15 @@ class _Past:
         }
 
 
+class _Begun:
+    """A leg that has begun: the state before it, what has passed since, and the versions that have no tag."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.passed: set[str] = set()
+        self.untagged: list[Registered] = []
+
+
 class Replay:
     """A registry's history as it is judged again. `state` is how far it is, and what is open then.
 
@@ -177,6 +186,7 @@ class Replay:
             word=self._word,
             watch=self._watch if other is not None else None,
         )
+        self._begun = _Begun(self.state)
         self._said: set[tuple[str, str]] = set()
         self._asked: list[Otherwise] = []
         self.otherwise: list[Otherwise] = []
@@ -201,13 +211,14 @@ class Replay:
         self._check_signatures()
 
     def _with_differences(self, legs: Iterable[Leg]) -> Iterator[tuple[Leg, list[Difference]]]:
-        """Each leg with what its commits changed; git is asked about the commits of some legs at once."""
+        """Each leg, part by part, with what its commits changed; git is asked about some commits at once."""
         waiting: deque[Leg] = deque()
 
         def pairs() -> Iterator[tuple[str, str | None]]:
             for leg in legs:
-                waiting.append(leg)
-                yield from leg.pairs
+                for part in leg.parts():
+                    waiting.append(part)
+                    yield from part.pairs
 
         have: deque[Difference] = deque()
         for part in self._registry.repo.differences(pairs()):
@@ -249,7 +260,8 @@ class Replay:
             tree = self._base(base).changed(self._mine(changes))
             self._trees[commit] = tree
             ordered = tuple(sorted(changes, key=lambda change: change.path.split("/"))) if len(changes) > 1 else changes
-            yield Step(commit, tree, leg.note if base == leg.pairs[0][1] else None, base=base, changes=ordered)
+            note = leg.note if leg.begins and base == leg.pairs[0][1] else None
+            yield Step(commit, tree, note, base=base, changes=ordered)
             if len(found) > 1 and base is not None and base not in self._kept:
                 del self._trees[base]
 
@@ -268,26 +280,39 @@ class Replay:
     def _judge(self, leg: Leg, found: list[Difference]) -> None:
         if leg.rewritten:
             self._past.drop(self._registry.repo.unreachable(self._past.commits(), str(leg.tip)))
-        before, self._leg = self.state, leg
+        self._leg = leg
+        if leg.begins:
+            self._begun = _Begun(self.state)
         steps: Iterable[Step] = self._steps(leg, found)
         if len(found) == 1:
             steps = list(steps)
-        folded = fold(self.state, steps, self._world_of(leg, before))
+        world = self._world_of(leg)
+        # What is open is looked at once more where a leg begins; what comes later in it goes on from there.
+        folded = fold(self.state, steps, world) if leg.begins else continued(Folded(state=self.state), steps, world)
         self.state = folded.state
         self.counts["redactions"] += folded.redacted
         kept = self._kept
         for commit in [commit for commit in self._trees if commit not in kept]:
             del self._trees[commit]
-        self._note_untaken(before, folded, leg.now)
+        if self._begun.state.open:
+            self._begun.passed.update(said.thing for said in folded.judgements if said.verdict is Verdict.PASSED)
         for found_here in (folded.policies, folded.registered, folded.effects):
             for taken in found_here:
-                self._check(taken, before)
+                self._check(taken)
+        if leg.ends:
+            self._end(leg)
+
+    def _end(self, leg: Leg) -> None:
+        """What only the end of a leg shows."""
+        self._note_untaken(leg.now)
+        if self._begun.untagged and self._tags_versions():
+            self.missing += [(version, thing_of(version)) for version in self._begun.untagged]
         if leg.run is not None:
             self.counts["runs"] += 1
             self._compare(leg.run.state, leg.run.ledger)
 
-    def _world_of(self, leg: Leg, before: State) -> World:
-        tip = leg.tip if leg.tip is not None else leg.pairs[-1][0] if leg.pairs else before.judged
+    def _world_of(self, leg: Leg) -> World:
+        tip = leg.tip if leg.tip is not None else leg.pairs[-1][0] if leg.pairs else self.state.judged
         tree: Snapshot | None = None if tip is None else self._tree(tip)
         blocked = _nothing_blocks if leg.run is None else _blocked_by(leg.run.state)
         return replace(
@@ -331,7 +356,7 @@ class Replay:
 
     # what it came to
 
-    def _check(self, taken: Taken, before: State) -> None:
+    def _check(self, taken: Taken) -> None:
         """What took effect, against the tag that says so."""
         thing = thing_of(taken)
         claim = self._claim_of(taken, thing)
@@ -349,7 +374,8 @@ class Replay:
             taken = effect
         elif isinstance(taken, Registered):
             self.counts["versions"] += 1
-            if claim is None and not self._tags_versions(before):
+            if claim is None:
+                self._begun.untagged.append(taken)
                 return
         else:
             self.counts["policies"] += 1
@@ -433,9 +459,9 @@ class Replay:
             ),
         )
 
-    def _tags_versions(self, before: State) -> bool:
-        """Whether versions get tags, as the policies before and after say."""
-        found = [self._policy_at(state.policy) for state in (before, self.state)]
+    def _tags_versions(self) -> bool:
+        """Whether versions get tags, as the policies before and after a leg say."""
+        found = [self._policy_at(state.policy) for state in (self._begun.state, self.state)]
         return all(policy.tag_versions for policy in found if policy is not None)
 
     def _policy_at(self, commit: str | None) -> Policy | None:
@@ -510,14 +536,13 @@ class Replay:
             self._said.add((thing, message))
             self._report("ledger-changed", message, commit=ledger, thing=thing, moment=self.state.clock)
 
-    def _note_untaken(self, before: State, folded: Folded, now: datetime) -> None:
-        """What was open and is not any more, without having taken effect."""
-        if not before.open:
-            return
-        passed = {said.thing for said in folded.judgements if said.verdict is Verdict.PASSED}
-        for name, was in before.open.items():
+    def _note_untaken(self, now: datetime) -> None:
+        """What was open where a leg began and is not any more where it ends, without having taken effect."""
+        for name, was in self._begun.state.open.items():
             is_now = self.state.open.get(name)
-            if (is_now is None and name not in passed) or (is_now is not None and is_now.landed != was.landed):
+            if (is_now is None and name not in self._begun.passed) or (
+                is_now is not None and is_now.landed != was.landed
+            ):
                 self.untaken.append(_not_taken(was, now))
 
     def still_open(self) -> list[NotTaken]:

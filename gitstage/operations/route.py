@@ -12,7 +12,7 @@ from gitstage.layout import CONFIGURATION
 from gitstage.ledger import LEDGER_FILE, State, state_from
 from gitstage.operations.claims import Claims
 from gitstage.operations.registries import Registry, TrunkRewritten
-from gitstage.values import dataclass
+from gitstage.values import dataclass, replace
 
 SOME = 256
 """Commits of the ledger, or of the trunk where tags say when, that are read at once."""
@@ -37,6 +37,7 @@ class Leg:
 
     `run` is the run of the ledger that ends here. `tip` is the commit that the trunk's tip was, as far as anybody
     knows. `rewritten` says that what comes does not continue what was judged before, and that somebody said so.
+    Of a part of a leg, `begins` and `ends` say whether it is the first and the last one.
     """
 
     now: datetime
@@ -45,6 +46,23 @@ class Leg:
     run: Run | None = None
     note: str | None = None
     rewritten: bool = False
+    begins: bool = True
+    ends: bool = True
+
+    def parts(self) -> Iterator[Leg]:
+        """The leg, some commits at a time: one run may have judged all of a history."""
+        length = len(self.pairs)
+        if length <= SOME:
+            yield self
+            return
+        for at in range(0, length, SOME):
+            yield replace(
+                self,
+                pairs=self.pairs[at : at + SOME],
+                tip=self.tip or self.pairs[-1][0],
+                begins=at == 0,
+                ends=at + SOME >= length,
+            )
 
 
 def runs(registry: Registry, ledger: str, after: str | None, report: Report) -> Iterator[Run]:

@@ -110,6 +110,28 @@ def test_what_is_not_judged_yet_is_counted_and_no_finding(served: Story) -> None
     assert (result.faults, result.unjudged) == ((), 1)
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_a_run_over_many_commits_is_judged_in_parts_and_comes_to_the_same(
+    served: Story, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    straight_to_production(served)  # refused, and open when the long run begins
+    served.copy("models/fraud-detector/1.1.0.yaml", "production/fraud-detector.yaml")
+    served.commit("put back")
+    served.copy("models/fraud-detector/1.3.0.yaml", "production/fraud-detector.yaml")
+    served.commit("straight to production again")
+    served.copy("models/fraud-detector/1.1.0.yaml", "production/fraud-detector.yaml")
+    served.commit("put back again, before anybody judged it")
+    served.write("staging/README.md", "What is tested.\n")
+    served.commit("a card")
+    served.later(hours=1).tag()
+    forge(served, "fraud-detector/production/1", moment="2020-01-01T00:00:00Z")
+    whole = audited(served)
+    monkeypatch.setattr("gitstage.operations.route.SOME", at_once)
+    assert audited(served) == whole
+    assert [(item.thing, item.until is None) for item in whole.untaken] == [("production/fraud-detector", False)]
+    assert (whole.counts["commits"], whole.counts["runs"]) == (6 + 2 + 4, 6 + 2 + 1)
+
+
 def test_a_registry_in_a_folder_of_a_repository_with_a_past_is_judged_from_its_first_commit(tmp_path: Path) -> None:
     path = tmp_path / "work"
     path.mkdir()

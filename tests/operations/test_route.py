@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from gitstage.operations.claims import Claims
-from gitstage.operations.route import Leg, Route, is_here, runs
+from gitstage.operations.route import SOME, Leg, Route, is_here, runs
+from gitstage.values import replace
 from tests.git.sandbox import git
 from tests.operations.stories import NOON, Story
 
@@ -49,6 +50,19 @@ def test_a_run_over_many_commits_is_one_leg(story: Story) -> None:
     _, legs, _ = route(story)
     assert [len(leg.pairs) for leg in legs] == [1, 0, 3]
     assert legs[-1].tip == story.git("rev-parse", "HEAD")
+
+
+def test_a_long_leg_is_gone_in_parts_that_know_where_it_begins_and_ends() -> None:
+    pairs = tuple((f"{number + 1:040}", f"{number:040}") for number in range(2 * SOME + 1))
+    leg = Leg(now=NOON, pairs=pairs, note="how it landed")
+    parts = list(leg.parts())
+    assert [len(part.pairs) for part in parts] == [SOME, SOME, 1]
+    assert tuple(pair for part in parts for pair in part.pairs) == pairs
+    assert [(part.begins, part.ends) for part in parts] == [(True, False), (False, False), (False, True)]
+    assert {(part.now, part.tip, part.note) for part in parts} == {(NOON, pairs[-1][0], "how it landed")}
+    assert list(replace(leg, pairs=pairs[:SOME]).parts()) == [replace(leg, pairs=pairs[:SOME])]
+    assert list(replace(leg, pairs=()).parts()) == [replace(leg, pairs=())]
+    assert {part.tip for part in replace(leg, tip="a" * 40).parts()} == {"a" * 40}
 
 
 def test_a_run_that_judged_what_is_gone_is_passed_over(served: Story) -> None:
