@@ -14,7 +14,7 @@ from gitstage.identity import Identity
 from gitstage.layout import Layout, Records, Slot, Thing
 from gitstage.ledger import Folded
 from gitstage.merges import merged
-from gitstage.operations.registries import Registry
+from gitstage.operations.registries import Registry, TrunkRewritten
 from gitstage.operations.signers import Planned
 from gitstage.operations.tagging import Tagged, Unsigned, follow, written
 from gitstage.plans import Plan, Scene
@@ -141,9 +141,8 @@ def carry_out(
                 bring_up_to_date(registry, models)
                 registry = registry.again()
             return _once(registry, planner, models, push=push, dry_run=dry_run, tags_itself=tags_itself)
-        except RefMoved as error:
-            tries.again(error)
-            registry = registry.again()
+        except (RefMoved, TrunkRewritten) as error:
+            registry = tries.after(error, registry)
 
 
 class Tries:
@@ -158,6 +157,19 @@ class Tries:
         self._lost = 0
         self._locked = 0
         self._begun = monotonic()
+
+    def after(self, error: RefMoved | TrunkRewritten, registry: Registry) -> Registry:
+        """The registry as it is now, for another try, after `again`. Raises TrunkRewritten where its trunk is the same.
+
+        Where the ledger is read a moment after the trunk, somebody may have landed between the two.
+        """
+        now = registry.again()
+        if isinstance(error, TrunkRewritten):
+            if now.tip == registry.tip:
+                raise error
+            error = RefMoved(f"{registry.identity.trunk} moved meanwhile")
+        self.again(error)
+        return now.again()
 
     def again(self, error: RefMoved) -> None:
         """Somebody else was first: waits. Raises RefMoved where that was so too often, or a lock was forgotten."""
@@ -195,14 +207,9 @@ def bring_up_to_date(registry: Registry, models: Iterable[str]) -> None:
 
 
 def _has_judged_what_is_not_here(registry: Registry) -> bool:
-    judged = registry.state.judged
-    if judged is None or judged == registry.tip:
-        return False
-    try:
-        registry.repo.commits([judged])
-    except NoSuchRevision:
-        return True
-    return False
+    """Whether the ledger is ahead of the trunk: of another moment, or of a trunk that was taken back."""
+    judged, tip = registry.state.judged, registry.tip
+    return judged is not None and tip is not None and judged != tip and bool(registry.repo.unreachable([judged], tip))
 
 
 def _fetch_refs(registry: Registry, models: set[str]) -> None:

@@ -364,8 +364,8 @@ class Registry:
         """The state at `commit` on the trunk: the ledger's, brought up to it in memory, at `now`.
 
         Raises TrunkRewritten where the trunk's tip does not continue what was judged. `lands` says that what is folded
-        will be written down: then a commit that was judged and is not here is no clone that lags behind, but a trunk
-        that was rewritten.
+        will be written down: then a tip that lacks what was judged is no clone that lags behind, but a trunk that was
+        rewritten or taken back.
         """
         from gitstage.ledger import Folded
         from gitstage.rules.fold import fold
@@ -392,10 +392,16 @@ class Registry:
         return judged == commit or not self.repo.unreachable([judged], commit)
 
     def _was_rewritten(self, judged: str, tip: str, *, lands: bool) -> bool:
+        """Whether a tip that has not in its history what was judged is a rewritten trunk, and no clone that lags behind.
+
+        Whoever writes has just asked where the trunk is: theirs does not lag, it was taken back.
+        """
+        if lands:
+            return True
         try:
             return not self.repo.is_ancestor(tip, judged)
         except GitError:  # the commit is not here
-            return lands
+            return False
 
     def prefetch(self, state: State, steps: list[Step]) -> None:
         """Reads the tags of all models that open things and steps speak of, in one go."""

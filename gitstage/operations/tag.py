@@ -55,9 +55,8 @@ def run(registry: Registry, *, dry_run: bool = False, rewritten: bool = False, r
             registry = registry.again()
         try:
             return _once(registry, dry_run=dry_run, rewritten=rewritten, reason=reason)
-        except RefMoved as error:
-            tries.again(error)
-            registry = registry.again()
+        except (RefMoved, TrunkRewritten) as error:
+            registry = tries.after(error, registry)
 
 
 def _once(registry: Registry, *, dry_run: bool, rewritten: bool, reason: str | None) -> TagOutcome:
@@ -68,7 +67,7 @@ def _once(registry: Registry, *, dry_run: bool, rewritten: bool, reason: str | N
     if registry.remote is not None and not registry.has_reached_remote:
         trunk = registry.identity.trunk
         raise GitstageError(f"{registry.remote} has no {trunk} yet", hint=f"git push {registry.remote} {trunk}")
-    folded, note = _folded(registry, registry.tip, rewritten=rewritten)
+    folded, note = _folded(registry, registry.tip, rewritten=rewritten, asked=not dry_run)
     tagged = written(registry, folded, reason=reason if note else None, dry_run=dry_run)
     outcome = TagOutcome(
         state=folded.state,
@@ -92,10 +91,10 @@ def _once(registry: Registry, *, dry_run: bool, rewritten: bool, reason: str | N
     return replace(outcome, pushed=True)
 
 
-def _folded(registry: Registry, tip: str, *, rewritten: bool) -> tuple[Folded, str | None]:
-    """What judging everything up to the tip comes to."""
+def _folded(registry: Registry, tip: str, *, rewritten: bool, asked: bool) -> tuple[Folded, str | None]:
+    """What judging everything up to the tip comes to; `asked` says that the remote has said where that is."""
     try:
-        folded, world = registry.folded(tip, lands=True)
+        folded, world = registry.folded(tip, lands=asked or registry.remote is None)
         return folded, None
     except TrunkRewritten as error:
         if not rewritten:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitstage.operations import audit, log, resolve
+from gitstage.operations import audit, log, resolve, tag
 from gitstage.operations.registries import TrunkRewritten
 from tests.git.sandbox import git
 from tests.operations.conftest import Told
@@ -170,6 +170,61 @@ def test_a_trunk_of_unrelated_history_is_judged_by_nobody(plot: Plot, tree: str)
         plot.tagged()
     assert plot.team.refs() == before
     assert {one.kind for one in audit.run(plot.story.registry()).faults} == {"trunk-rewritten"}
+
+
+def test_a_trunk_that_was_rewound_is_judged_no_further_by_anybody(plot: Plot) -> None:
+    """Taken back to what was there before the last promotion, and gone on from there with something harmless."""
+    plot.test()
+    plot.approve("bob")
+    plot.promote()
+    judged = plot.commit()
+    plot.land()
+    refs = plot.team.refs()
+    plot.story.git("reset", "--quiet", "--hard", "HEAD~1")
+    for commits in (0, 1):
+        if commits:
+            plot.write("src/a.py", "1")
+            plot.commit()
+        assert plot.received("--force") == {"refs/heads/main": "refused trunk-continues"}
+        plot.story.git("push", "--quiet", "--force", "origin", "main")
+        for command in (plot.tagged, lambda: plot.story.rollback(f"{MODEL}@production", push=True)):
+            with pytest.raises(TrunkRewritten) as caught:
+                command()
+            assert caught.value.message.startswith(f"trunk-continues: the commit judged last, {judged[:12]}, is not in")
+        assert {ref: oid for ref, oid in plot.team.refs().items() if ref != "refs/heads/main"} == {
+            ref: oid for ref, oid in refs.items() if ref != "refs/heads/main"
+        }
+        assert [one.kind for one in audit.run(plot.story.registry()).faults] == ["trunk-rewritten"]
+    # Put back, everything is as it was.
+    plot.story.git("reset", "--quiet", "--hard", judged)
+    assert (plot.tagged(), plot.audited()) == ({}, {})
+    assert (plot.team.refs(), plot.story.in_effect(MODEL)) == (refs, "1.2.0")
+
+
+def test_what_was_rewound_may_be_gone_on_from_knowingly(plot: Plot) -> None:
+    plot.test()
+    plot.commit()
+    plot.land()
+    plot.story.git("reset", "--quiet", "--hard", "HEAD~1")
+    plot.story.git("push", "--quiet", "--force", "origin", "main")
+    outcome = tag.run(plot.story.registry(), rewritten=True, reason="it held a person's name")
+    thing = f"records/{MODEL}"
+    assert {name: str(item.verdict) for name, item in outcome.state.open.items()} == {thing: "refused"}
+    result = audit.run(plot.story.registry())
+    assert [(one.kind, one.thing) for one in result.faults] == [("open-refused", thing)]
+    assert result.trusted[0].endswith("it held a person's name")
+
+
+def test_a_clone_that_lags_behind_is_no_trunk_that_was_rewound(plot: Plot) -> None:
+    """Its ledger was fetched, and its trunk was not; what it reads is what it knows."""
+    before = plot.story.git("rev-parse", "refs/remotes/origin/main")
+    plot.test()
+    plot.commit()
+    plot.land()
+    plot.story.git("update-ref", "refs/remotes/origin/main", before)
+    assert tag.run(plot.story.registry(), dry_run=True).state.judged == before
+    assert plot.story.check().exit_code == 0
+    assert tag.run(plot.story.registry()).exit_code == 0, "which asks the remote first"
 
 
 # Names

@@ -21,9 +21,9 @@ from gitstage.git import (
     Repository,
 )
 from gitstage.git.creation import create
-from gitstage.operations import init, landing, promote
+from gitstage.operations import init, landing, promote, tag
 from gitstage.operations.landing import LONGEST_PAUSE, Tries
-from gitstage.operations.registries import open_registry
+from gitstage.operations.registries import TrunkRewritten, open_registry
 from tests.git.sandbox import executable, git
 from tests.operations.pictures import unchanged
 from tests.operations.stories import Story, Team
@@ -108,6 +108,26 @@ def line_is_straight(team: Team, since: str) -> bool:
 
 def landed_subjects(team: Team, since: str) -> list[str]:
     return git("--git-dir=.", "log", "--format=%s", "--reverse", f"{since}..main", cwd=team.remote).splitlines()
+
+
+def test_a_ledger_that_was_read_after_somebody_landed_is_no_rewritten_trunk(served: Story) -> None:
+    """The trunk is read, somebody lands, and then the ledger is read."""
+    before = served.git("rev-parse", "HEAD")
+    served.register("churn", "1.0.0")
+    for run in (tag.run, lambda late: promote.run(late, ["fraud-detector"], to=["production"])):
+        late = served.registry()
+        late.__dict__["tip"] = before
+        assert late.state.judged == served.git("rev-parse", "HEAD")
+        assert run(late).exit_code == 0
+    assert served.in_effect("fraud-detector") == "1.2.0"
+
+
+def test_a_trunk_that_was_taken_back_is_landed_on_no_further(served: Story) -> None:
+    served.register("churn", "1.0.0")
+    served.git("reset", "--quiet", "--hard", "HEAD~1")
+    for command in (served.tag, lambda: served.register("churn", "2.0.0"), lambda: served.hold("fraud-detector@1.2.0")):
+        with unchanged(served.path), pytest.raises(TrunkRewritten):
+            command()
 
 
 def test_the_loser_of_a_race_plans_and_judges_again(
