@@ -13,6 +13,7 @@ import pytest
 from gitstage.canonical import DocumentError
 from gitstage.manifest import read_version
 from gitstage.policy import read_policy
+from tests.operations.test_attacks import CASES
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -125,6 +126,54 @@ def test_every_page_is_found_from_the_index() -> None:
     doors = ("how-to", "reference", "explanation")
     pages = [page for page in PAGES if page.parent.name in doors and page.parent.parent == index.parent]
     assert [name_of(page) for page in pages if page not in listed] == []
+
+
+# What is tried, and what holds it
+
+ATTACKS = ROOT / "docs/explanation/attacks.md"
+HELD = re.compile(r"\[([^]]+)\]\(\.\./\.\./(tests/[\w/]+\.py)\)")
+PLANTED = (
+    "tests/operations/test_attacks.py",
+    "tests/operations/test_disguises.py",
+    "tests/operations/test_together.py",
+    "tests/cli/test_hostile_configuration.py",
+    "tests/cli/test_hostile_text.py",
+    "tests/cli/test_hostile.py",
+    "tests/reports/test_hostile_reports.py",
+)
+"""The files in which there is nothing but attacks: the page names each of their tests."""
+
+
+def tests_in(name: str) -> set[str]:
+    """The tests of a file, as the page calls them: without `test_`, with blanks."""
+    found = re.findall(r"^def test_(\w+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+    return {test.replace("_", " ") for test in found}
+
+
+def test_every_test_that_the_page_of_attacks_names_is_there() -> None:
+    named = HELD.findall(ATTACKS.read_text(encoding="utf-8"))
+    assert len(named) > 50
+    assert [(test, name) for test, name in named if test not in tests_in(name)] == []
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_every_attack_is_on_the_page_of_attacks(name: str) -> None:
+    named = {test for test, file in HELD.findall(ATTACKS.read_text(encoding="utf-8")) if file == name}
+    assert tests_in(name) - named == set()
+
+
+def test_the_page_of_attacks_says_what_the_judges_say() -> None:
+    rows = [
+        f"| {name} | {'; '.join(f'`{thing}` {in_words(answer)}' for thing, answer in case.says.items())} |"
+        for name, case in CASES.items()
+    ]
+    table = ATTACKS.read_text(encoding="utf-8").partition("|---|---|\n")[2].partition("\n\n")[0]
+    assert table.splitlines() == rows
+
+
+def in_words(answer: str) -> str:
+    verdict, *rules = answer.split()
+    return f"{verdict}: {', '.join(f'`{rule}`' for rule in rules)}"
 
 
 def test_every_command_with_json_is_in_the_table_of_shapes() -> None:
