@@ -144,7 +144,7 @@ PLANTED = (
 """The files in which there is nothing but attacks: the page names each of their tests."""
 
 
-def tests_in(name: str) -> set[str]:
+def names_of_tests(name: str) -> set[str]:
     """The tests of a file, as the page calls them: without `test_`, with blanks."""
     found = re.findall(r"^def test_(\w+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
     return {test.replace("_", " ") for test in found}
@@ -153,13 +153,13 @@ def tests_in(name: str) -> set[str]:
 def test_every_test_that_the_page_of_attacks_names_is_there() -> None:
     named = HELD.findall(ATTACKS.read_text(encoding="utf-8"))
     assert len(named) > 50
-    assert [(test, name) for test, name in named if test not in tests_in(name)] == []
+    assert [(test, name) for test, name in named if test not in names_of_tests(name)] == []
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_every_attack_is_on_the_page_of_attacks(name: str) -> None:
     named = {test for test, file in HELD.findall(ATTACKS.read_text(encoding="utf-8")) if file == name}
-    assert tests_in(name) - named == set()
+    assert names_of_tests(name) - named == set()
 
 
 def test_the_page_of_attacks_says_what_the_judges_say() -> None:

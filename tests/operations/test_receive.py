@@ -219,15 +219,41 @@ def test_a_hold_on_what_has_landed_and_was_not_tagged_yet_is_let_in(guard: Guard
     assert ada.in_effect(MODEL) == "1.1.0"
 
 
-def test_a_policy_loosened_in_the_commit_before_is_judged_by_the_policy_before_it(guard: Guard, ada: Story) -> None:
+def soaked(guard: Guard) -> None:
+    """From now on production asks for a day of soak."""
     gate = {"# gates: [standard]": "gates: [standard]", "# gates:\n#   standard:\n": "gates:\n  standard:\n"}
     amend(guard, {**gate, "#     soak: 24h": "    soak: 24h"})
-    text = ada.read("gitstage.yaml")
-    ada.write("gitstage.yaml", text.replace("gates: [standard]", "# gates: [standard]"))
+
+
+def loosen(ada: Story) -> None:
+    ada.write("gitstage.yaml", ada.read("gitstage.yaml").replace("gates: [standard]", "# gates: [standard]"))
+
+
+def promote_by_hand(ada: Story) -> None:
     ada.copy(f"models/{MODEL}/1.2.0.yaml", f"production/{MODEL}.yaml")
     ada.copy(f"models/{MODEL}/1.1.0.yaml", f"archived/{MODEL}/1.1.0.yaml")
+
+
+def test_a_policy_loosened_in_the_same_commit_loosens_nothing(guard: Guard, ada: Story) -> None:
+    soaked(guard)
+    loosen(ada)
+    promote_by_hand(ada)
     ada.commit("both at once")
     assert "policy-alone" in guard.refuses("main")
+
+
+def test_a_policy_loosened_in_the_commit_before_is_two_steps_where_nobody_governs_it(guard: Guard, ada: Story) -> None:
+    """Whoever may change the policy alone may loosen it first; `governance`, or the forge's rules, stand in the way."""
+    soaked(guard)
+    loosen(ada)
+    ada.commit("first the one")
+    promote_by_hand(ada)
+    ada.commit("then the other")
+    report = ada.check(base="origin/main")
+    assert {found.rule for one in report.judgements for found in one.findings if str(found.verdict) == "refused"} == {
+        "policy-alone"
+    }
+    guard.lets_in("main")
 
 
 def test_where_the_engine_of_a_rule_is_missing_nothing_passes_it(guard: Guard, ada: Story) -> None:
