@@ -283,9 +283,9 @@ def test_the_bomb_is_refused() -> None:
 
 def test_ten_megabytes_are_refused_before_anything_is_read() -> None:
     data = b"a: " + b"x" * 10_000_000
-    start = time.perf_counter()
+    start = time.process_time()
     assert problem_of(data) == Problem("the document has 10000003 bytes; at most 1000000 are read")
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
     assert problem_of(b"a: b\n", limit=4) == Problem("the document has 5 bytes; at most 4 are read")
     assert parse(b"a: b\n", limit=5) == {"a": "b"}
 
@@ -325,10 +325,10 @@ def test_twenty_levels_are_read_and_no_more() -> None:
     ids=lambda data: data[:12].decode(),
 )
 def test_no_document_takes_long_or_exhausts_the_stack(data: bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with suppress(DocumentError):
         parse(data)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)

@@ -138,9 +138,9 @@ def test_numbers_are_read_as_far_as_64_bits_hold_them() -> None:
 def test_a_statement_may_have_a_million_bytes_and_many_keys() -> None:
     data = json.dumps(document(**{f"key{number}": 1 for number in range(50_000)})).encode()
     assert read_statement(data.ljust(1_000_000)).result == "PASSED"
-    start = time.perf_counter()
+    start = time.process_time()
     assert problems_of(data.replace(b'"key49999"', b'"key49998"')) == (Problem("duplicate key 'key49998'"),)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_the_type_of_a_test_result_has_a_short_name() -> None:

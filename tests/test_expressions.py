@@ -161,9 +161,9 @@ def nested(depth: int, inner: str = "true") -> str:
 
 
 def took(expression: str, facts: dict[str, Any]) -> tuple[str, float]:
-    begun = time.perf_counter()
+    begun = time.process_time()
     said, _ = refusal(expression, facts)
-    return said, time.perf_counter() - begun
+    return said, time.process_time() - begun
 
 
 @pytest.mark.parametrize(
@@ -245,9 +245,9 @@ def test_three_loops_at_their_worst_end_in_time() -> None:
     wide = 100
     texts = [f"[{','.join(name * wide)}]" for name in "abc"]
     expression = f"[[1]].map(a, {texts[0]}).map(b, {texts[1]}).all(c, {texts[2]} == {texts[2]})"
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert value(expression, {}) is True
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 @settings(max_examples=200, deadline=1000)

@@ -208,8 +208,8 @@ def test_patterns_that_match_one_name_are_found_to_meet(data: st.DataObject, nam
 
 
 def test_no_pattern_takes_long() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     stars = "/".join(["*a*a*a*a*b", "**"] * 10)
     assert not matches(model_parts(stars), ["a" * 100] * 30)
     assert not can_both_match(stars, "/".join(["*a*a*a*c"] * 20))
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

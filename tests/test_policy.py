@@ -760,10 +760,10 @@ def test_whatever_stands_where_something_else_belongs_is_refused(text: str) -> N
     ids=["stages", "wild patterns", "namespaces", "keys", "paths", "people"],
 )
 def test_no_policy_takes_long(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with suppress(DocumentError):
         policy(text)
-    assert time.perf_counter() - start < 30
+    assert time.process_time() - start < 30
 
 
 def test_too_many_patterns_that_have_to_be_compared_are_refused() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 import uuid
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -397,9 +397,9 @@ def test_a_thousand_files_beside_the_registry_are_cheap(tmp_path: Path) -> None:
     story.git("switch", "--quiet", "main")
     story.write("train.py", "1")
     story.commit("code")
-    begun = perf_counter()
+    begun = process_time()
     assert story.check(head="work").passed
-    assert perf_counter() - begun < 5
+    assert process_time() - begun < 5
 
 
 def test_nothing_to_judge_is_said(tmp_path: Path) -> None:

@@ -295,9 +295,9 @@ def test_a_policy_that_cannot_be_read_plays_nothing() -> None:
 
 def test_cases_take_milliseconds() -> None:
     cases = [{"given": STAGED, "change": PROMOTE, "expect": "passed"}] * 200
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert all(case.passed for case in play(GATED, *cases))
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 # --------------------------------------------------------------------------------------------------- what people do
