@@ -9,6 +9,7 @@ from typing import Literal
 
 from gitstage.changes import FILE, Entry, Snapshot, blob_id, joined
 from gitstage.errors import GitstageError
+from gitstage.forges import Forge
 from gitstage.git import Repository, Tag
 from gitstage.layout import MODELS, NUMBER
 from gitstage.ledger import LEDGER_FILE, Folded, State, body_of, state_document, state_from
@@ -70,7 +71,8 @@ class Claimed:
     push is let in, `landed_on` what it was before (None: the push leaves it alone, or makes it), `now` the server's
     clock. `is_first` says that the trunk comes with this push: then the runs may lie in the past, since this server
     knows nothing that could gainsay them. `rewritten` says that the trunk was rewritten on the server itself, so that a
-    ledger may go on knowingly.
+    ledger may go on knowingly. `pushers` is what the server remembers of who pushed what, which whoever tags here knows,
+    and whoever tags elsewhere does not.
     """
 
     repo: Repository
@@ -81,6 +83,7 @@ class Claimed:
     is_first: bool
     rewritten: bool
     now: datetime
+    pushers: Forge | None = None
     objections: list[Objection] = field(default_factory=list)
 
     def checked(self, ledger: Update | None, tags: Mapping[str, Tag]) -> Folded | None:
@@ -217,10 +220,12 @@ class Claimed:
         if not self._on_trunk(judged):
             return
         parent = self._parent(judged)
+        known = (None,) if self.pushers is None else (None, self.pushers)
         try:
-            yield self._at(judged, moment, so_far, None)
-            if parent is not None and judged != so_far.state.judged and (self.is_first or parent == self.landed_on):
-                yield self._at(judged, moment, so_far, parent)
+            for forge in known:
+                yield self._at(judged, moment, so_far, None, forge)
+                if parent is not None and judged != so_far.state.judged and (self.is_first or parent == self.landed_on):
+                    yield self._at(judged, moment, so_far, parent, forge)
         except TrunkRewritten:
             if not self.rewritten or judged != self.tip:
                 return
@@ -229,15 +234,18 @@ class Claimed:
             registry.prefetch(so_far.state, [step])
             yield resumed(so_far, [step], registry.world())
 
-    def _at(self, judged: str, moment: datetime, so_far: Folded, parent: str | None) -> Folded:
+    def _at(self, judged: str, moment: datetime, so_far: Folded, parent: str | None, forge: Forge | None) -> Folded:
         from gitstage.rules.fold import continued, resumed
 
         whole = self.registry(judged, moment)
+        whole.forge = forge
         steps = list(whole.steps(so_far.state.judged, judged))
         whole.prefetch(so_far.state, steps)
         if parent is None:
             return resumed(so_far, steps, whole.world())
-        folded = resumed(so_far, steps[:-1], self.registry(parent, moment).world())
+        before = self.registry(parent, moment)
+        before.forge = forge
+        folded = resumed(so_far, steps[:-1], before.world())
         return continued(folded, steps[-1:], whole.world())
 
     def _parent(self, commit: str) -> str | None:

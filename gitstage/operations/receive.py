@@ -9,10 +9,12 @@ from datetime import datetime
 
 from gitstage.errors import GitstageError
 from gitstage.findings import Judgement, Report
+from gitstage.forges import Forge, pushed_by
 from gitstage.git import Repository, Tag
 from gitstage.ledger import Folded, Open
 from gitstage.operations.claimed import Claimed, claimed_registry, standing
 from gitstage.operations.guarded import LEDGERS, TAGS, Guarded, Objection, Update, Watch, watch
+from gitstage.operations.pushers import remember, remembered
 from gitstage.operations.registries import Clock, Registry, TrunkRewritten, identity_in, utc_now
 from gitstage.values import dataclass
 
@@ -123,7 +125,17 @@ def _judged(
         guard.judge()
         objections += guard.objections
         reports += guard.reports
-    return Received(user=user, objections=tuple(objections), reports=tuple(reports))
+    received = Received(user=user, objections=tuple(objections), reports=tuple(reports))
+    if received.let_in and user is not None:
+        remember(repo, user, _landing(repo, updates, found))
+    return received
+
+
+def _landing(repo: Repository, updates: Sequence[Update], found: Watch) -> list[str]:
+    """The commits that come onto the trunks of the registries here."""
+    trunks = {one.trunk for one in found.registries}
+    landing = [update for update in updates if update.ref in trunks and update.new is not None]
+    return list(dict.fromkeys(oid for update in landing for oid in repo.first_parents(update.old, str(update.new))))
 
 
 # What is said of refs, whoever they belong to
@@ -234,6 +246,7 @@ class _Guard:
             is_first=old is None and (ledger is None or ledger.old is None),
             rewritten=rewritten,
             now=self.now,
+            pushers=remembered(self.repo),
         )
         so_far = claimed.checked(ledger, ours)
         self.objections += claimed.objections
@@ -303,10 +316,7 @@ class _Guard:
         from gitstage.rules.fold import resumed
 
         registry = self._registry(new, self.now)
-        if self.user is not None:
-            from gitstage.forges import pushed_by
-
-            registry.forge = pushed_by(self.user, self.repo.first_parents(old, new))
+        registry.forge = self._known(old, new)
         try:
             if so_far is None:
                 after, _ = registry.folded(new, lands=True)
@@ -322,6 +332,14 @@ class _Guard:
         left = [item for item in after.state.open.values() if old is None or item.landed in pushed]
         if left:
             self.reports.append(report_on(registry, after, left, base=old, head=new, is_new=self.guarded.is_new))
+
+    def _known(self, old: str | None, new: str) -> Forge | None:
+        """What the server knows of who pushes, and who pushed what still waits."""
+        before = remembered(self.repo)
+        if self.user is None:
+            return before
+        now = pushed_by(self.user, self.repo.first_parents(old, new))
+        return now if before is None else dataclasses.replace(now, changes=(*now.changes, *before.changes))
 
     def _refuse_another_place(self, after: Folded) -> None:
         """Where trunk and ledger are is what this guard stands on."""

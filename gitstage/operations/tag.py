@@ -42,12 +42,17 @@ def run(registry: Registry, *, dry_run: bool = False, rewritten: bool = False, r
     """Folds what has landed on the trunk, tags what passes, and writes the ledger; with a remote, pushes both.
 
     May run twice, late, and on several machines at once. `rewritten` goes on knowingly after the trunk was rewritten,
-    and needs a `reason`. Raises TrunkRewritten, and what git raises.
+    and needs a `reason`. On a server, who made a change is who pushed it, as its hook remembers, unless a forge says it.
+    Raises TrunkRewritten, and what git raises.
     """
     if reason is not None and not rewritten:
         raise GitstageError("--reason says why to go on after a rewritten trunk", hint="gitstage tag")
     if rewritten and not (reason or "").strip():
         raise GitstageError("--rewritten needs a reason", hint="gitstage tag --rewritten --reason '…'")
+    if registry.forge is None and registry.remote is None:
+        from gitstage.operations.pushers import remembered
+
+        registry.forge = remembered(registry.repo)
     tries = Tries(aside=registry.remote is not None)
     while True:
         if registry.remote is not None and not dry_run:
