@@ -415,6 +415,9 @@ class Replay:
         """
         leg = self._leg
         assert leg is not None
+        waiting = _waiting(leg, str(thing), commit)
+        if waiting is not None:
+            return waiting.word
         for claim in self._claims.standing(str(thing), commit):
             if claim.document is None or claim.moment != leg.now or not claim.document.get("word"):
                 continue
@@ -422,10 +425,7 @@ class Replay:
                 word = word_from(claim.document["word"])
                 if self.why_unsigned(claim) is None:
                     return word
-        if leg.run is None:
-            return None
-        recorded, name = leg.run.state, str(thing)
-        return recorded.open[name].word if name in recorded.open else recorded.said.get(name)
+        return None if leg.run is None else leg.run.state.said.get(str(thing))
 
     def _taggers_now(self) -> Taggers:
         """Who signs tags, under the policies so far: what a later one says alters nothing of what came before."""
@@ -555,6 +555,15 @@ class Replay:
         """What had taken effect before the replay begins."""
         for effect in sorted(effects, key=lambda effect: effect.number):
             self._past.add(effect)
+
+
+def _waiting(leg: Leg, thing: str, commit: str) -> Open | None:
+    """What the run of a leg left open of a thing, where it had landed when a commit was judged."""
+    waiting = None if leg.run is None else leg.run.state.open.get(thing)
+    commits = [pair[0] for pair in leg.pairs]
+    if waiting is None or waiting.landed not in commits:
+        return waiting
+    return waiting if commit in commits[commits.index(waiting.landed) :] else None
 
 
 def _stamp(claim: Claim, moment: datetime) -> Stamp:

@@ -324,6 +324,32 @@ def test_what_waits_for_time_and_was_approved_on_a_forge_waits_in_an_audit_for_t
     assert asked.tag().exit_code == 4, "who approved it is asked again"
 
 
+def test_of_two_runs_at_one_moment_each_has_what_it_was_told(asked: Story) -> None:
+    reviewed = proposed(asked)
+    assert asked.tag().exit_code == 4
+    assert tagged(asked, reviewed).exit_code == 0
+    found = audit.run(asked.registry())
+    assert (found.faults, [word.tag for word in found.words]) == ((), [THIRD])
+
+
+def test_of_two_changes_in_one_run_the_first_has_its_word_while_the_second_waits(asked: Story) -> None:
+    reviewed = proposed(asked)
+    first = asked.git("rev-parse", "HEAD")
+    by_hand(
+        asked,
+        (f"models/{MODEL}/1.0.0.yaml", f"production/{MODEL}.yaml"),
+        (f"models/{MODEL}/1.2.0.yaml", f"archived/{MODEL}/1.2.0.yaml"),
+    )
+    registry = asked.registry()
+    review = Review(account="bob-acme", commit=reviewed, moment=asked.now - timedelta(minutes=1))
+    change = ForgeChange(authors=frozenset({"ada-acme"}), approvals=(review,), commits=frozenset({first}))
+    registry.forge = Forge(kind="github", changes=(change,))
+    assert tagging.run(registry).exit_code == 4
+    assert asked.open_things() == [f"production/{MODEL}"]
+    found = audit.run(asked.registry())
+    assert (found.faults, [word.tag for word in found.words]) == ((), [THIRD])
+
+
 def test_a_hold_that_was_released_on_a_forge(asked: Story) -> None:
     asked.hold(f"{MODEL}@1.0.0")
     asked.later(hours=1)
