@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gitstage.changes import FILE, Entry, Snapshot, blob_id, joined
 from gitstage.errors import GitstageError
-from gitstage.forges import Forge
 from gitstage.git import Repository, Tag
 from gitstage.layout import MODELS, NUMBER
 from gitstage.ledger import LEDGER_FILE, Folded, State, body_of, state_document, state_from
 from gitstage.operations.guarded import TAGS, Guarded, Objection, Update
 from gitstage.operations.registries import Registry, TrunkRewritten
 from gitstage.operations.tagging import Claim, claims
+
+if TYPE_CHECKING:
+    from gitstage.forges import Forge
 
 TOLERANCE = timedelta(minutes=10)
 """How far the clock of whoever tagged may be from the server's, the time that the push took included."""

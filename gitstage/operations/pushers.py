@@ -7,10 +7,13 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from gitstage.forges import SERVER, Forge, ForgeChange
 from gitstage.git import Repository
+
+if TYPE_CHECKING:
+    from gitstage.forges import Forge
 
 KNOWN = "pushers-1"
 """The file of it: a line each, a commit of the trunk, who pushed it, a full stop."""
@@ -27,11 +30,15 @@ def remembered(repo: Repository) -> Forge | None:
     users: dict[str, set[str]] = {}
     for commit, user in _lines(_file(repo)):
         users.setdefault(commit, set()).add(user)
+    if not users:
+        return None
+    from gitstage.forges import SERVER, Forge, ForgeChange
+
     commits: dict[frozenset[str], set[str]] = {}
     for commit, found in users.items():
         commits.setdefault(frozenset(found), set()).add(commit)
     changes = tuple(ForgeChange(authors=who, commits=frozenset(what)) for who, what in commits.items())
-    return Forge(kind=SERVER, changes=changes) if changes else None
+    return Forge(kind=SERVER, changes=changes)
 
 
 def remember(repo: Repository, user: str, commits: Sequence[str]) -> None:

@@ -6,10 +6,10 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from gitstage.errors import GitstageError
 from gitstage.findings import Judgement, Report
-from gitstage.forges import Forge, pushed_by
 from gitstage.git import Repository, Tag
 from gitstage.ledger import Folded, Open
 from gitstage.operations.claimed import Claimed, claimed_registry, standing
@@ -17,6 +17,9 @@ from gitstage.operations.guarded import LEDGERS, TAGS, Guarded, Objection, Updat
 from gitstage.operations.pushers import remember, remembered
 from gitstage.operations.registries import Clock, Registry, TrunkRewritten, identity_in, utc_now
 from gitstage.values import dataclass
+
+if TYPE_CHECKING:
+    from gitstage.forges import Forge
 
 LINE = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) (refs/[^\n]+)")
 REPLACEMENTS = "refs/replace/"
@@ -338,6 +341,8 @@ class _Guard:
         before = remembered(self.repo)
         if self.user is None:
             return before
+        from gitstage.forges import pushed_by
+
         now = pushed_by(self.user, self.repo.first_parents(old, new))
         return now if before is None else dataclasses.replace(now, changes=(*now.changes, *before.changes))
 
