@@ -20,12 +20,18 @@ if TYPE_CHECKING:
 __all__ = ["GitstageError", "open"]
 
 
-def open(path: str | Path = ".", *, registry: str | None = None, plugins: Collection[str] = ()) -> Client:
+def open(
+    path: str | Path = ".",
+    *,
+    registry: str | None = None,
+    plugins: Collection[str] = (),
+    sign_tags: Collection[str] = (),
+) -> Client:
     """The registry of a repository, by path or URL; `registry` is its folder where a repository holds several.
 
-    `plugins` are the rules in Python that may run, by their names.
+    `plugins` are the rules in Python that may run, by their names, and `sign_tags` SSH keys that sign the tags it makes.
     Raises GitstageError where there is no repository or no registry.
     """
     from gitstage.operations.client import Client
 
-    return Client(str(path), registry, frozenset(plugins))
+    return Client(str(path), registry, frozenset(plugins), tuple(sign_tags))

@@ -27,15 +27,23 @@ class Client:
     Errors are `gitstage.GitstageError`. A refused change raises nothing: its outcome says so.
     """
 
-    def __init__(self, path: str, folder: str | None = None, plugins: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        path: str,
+        folder: str | None = None,
+        plugins: frozenset[str] = frozenset(),
+        tag_keys: tuple[str, ...] = (),
+    ) -> None:
         self._path = path
         self._folder = folder
         self._plugins = plugins
+        self._tag_keys = tag_keys
         self._registry()
 
     def _registry(self) -> Registry:
         registry = open_registry(self._path, folder=self._folder)
         registry.allowed_plugins = self._plugins
+        registry.tag_keys = self._tag_keys
         return registry
 
     def resolve(self, reference: str, *, at: str | None = None, declared: bool = False) -> Resolved:

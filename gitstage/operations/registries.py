@@ -144,11 +144,16 @@ class Registry:
     def _taggers(self) -> Taggers | None:
         """Whose signatures tags need; None where no policy that took effect ever asked for any.
 
-        The ledger says which did. Where it is not here, and gitstage.yaml asks, it is fetched.
+        The ledger says which did. Where gitstage.yaml asks it has to be here, and readable; elsewhere reading goes by
+        the tags alone.
         """
-        if self.repo.ref(self.local_ledger_ref) is None and not self.identity.signs_tags:
+        try:
+            here = self.identity.signs_tags or self.repo.ref(self.local_ledger_ref) is not None
+            rulings = self.state.rulings if here else ()
+        except GitstageError:
+            if self.identity.signs_tags:
+                raise
             return None
-        rulings = self.state.rulings
         if not rulings:
             return None
         from gitstage.operations.taggers import Taggers

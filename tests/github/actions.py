@@ -107,6 +107,7 @@ class Actions:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.secrets: dict[str, str] = {}
         self.witness = folder / "witness"
         self.witness.mkdir(parents=True)
         (self.witness / "patterns").write_text(SECRETS, encoding="utf-8")
@@ -174,6 +175,10 @@ class Actions:
         for action in re.findall(rb"uses: actions/(\S+@[0-9a-f]{40})", file.read_bytes()):
             name = action.decode().partition("@")[0]
             words += ["--local-repository", f"actions/{action.decode()}={self.folder / 'stubs' / name}"]
+        # In a file that is not the runner's: what stands in its environment every step would see.
+        secrets = self.folder.with_name("secrets")
+        secrets.write_text("".join(f"{name}={json.dumps(text)}\n" for name, text in self.secrets.items()))
+        words += ["--secret-file", secrets]
         path = f"{self.folder / 'stubs' / 'shell'}:{os.environ['PATH']}"
         machine = {
             "PATH": path,

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.github.actions import Actions
 from tests.github.forge import READER, Forge, PullRequest
 from tests.github.stories import REGISTRY, gs, make_registry, promote_by_hand
+from tests.signatures.hands import make_key, public
 
 
 def promotion(forge: Forge) -> PullRequest:
@@ -147,3 +149,55 @@ def test_in_this_repository_the_trunks_own_code_tags(own_forge: Forge, actions: 
     assert actions.witnessed("judge") == f"{landed}\n"
     assert actions.witnessed("secrets") == ""
     assert f"\nREGISTRY={REGISTRY}\n" in actions.witnessed("environment")
+
+
+def names_a_tagger(forge: Forge, key: Path) -> str:
+    """From now on the policy names who signs tags; the commit at which it landed."""
+    clone = forge.branch("taggers")
+    text = clone.read(f"{REGISTRY}/gitstage.yaml")
+    people = f"taggers: [ci-bot]\npeople:\n  ci-bot: {{keys: [{public(key)}]}}\nstages:\n"
+    assert text.count("\nstages:\n") == 1
+    clone.commit("Name who tags", {f"{REGISTRY}/gitstage.yaml": text.replace("stages:\n", people, 1)})
+    return forge.squash(forge.pull_request())
+
+
+def test_where_the_policy_names_taggers_the_workflow_signs_with_its_secret(
+    forge: Forge, actions: Actions, tmp_path: Path
+) -> None:
+    key = make_key(tmp_path / "keys")
+    actions.secrets["GITSTAGE_TAG_KEY"] = key.read_text("ascii")
+    names_a_tagger(forge, key)
+    assert actions.pushed(forge).conclusion == "success"
+    forge.merge(promotion(forge))
+
+    run = actions.pushed(forge)
+
+    assert (run.conclusion, run.annotations) == ("success", ())
+    allowed = tmp_path / "allowed"
+    allowed.write_text(f"ci-bot {public(key)}\n", "ascii")
+    for name in ("policy/3", "good/production/2"):
+        forge.git("-c", f"gpg.ssh.allowedSignersFile={allowed}", "verify-tag", name)
+    # The key lies in a file while the judge signs, readable for nobody else, and nowhere afterwards.
+    secret = key.read_text("ascii").splitlines()[1]
+    assert secret not in actions.witnessed("environment")
+    assert "GITSTAGE_SIGN_TAGS=" in actions.witnessed("environment")
+    left = [path for path in actions.folder.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+    assert left == []
+
+
+@pytest.mark.parametrize("secret", [None, "another"])
+def test_where_the_policy_names_taggers_nothing_is_tagged_without_their_key(
+    forge: Forge, actions: Actions, tmp_path: Path, secret: str | None
+) -> None:
+    if secret is not None:
+        actions.secrets["GITSTAGE_TAG_KEY"] = make_key(tmp_path / "keys", secret).read_text("ascii")
+    names_a_tagger(forge, make_key(tmp_path / "keys"))
+    before = forge.refs()
+
+    run = actions.pushed(forge)
+
+    said = "Nothing was tagged (exit code 2); the summary says why."
+    assert (run.conclusion, run.errors) == ("failure", [("gitstage", said)])
+    why = "it is not signed" if secret is None else "it is signed with a key that nobody in gitstage.yaml has"
+    assert f"policy/3 would not count: {why}; the policy asks for the signature of ci-bot" in run.summary
+    assert forge.refs() == before

@@ -14,7 +14,7 @@ from gitstage.errors import GitstageError
 from gitstage.operations.client import Client
 from gitstage.operations.register import Wanted
 from tests.git.sandbox import git
-from tests.operations.signatories import make_keys, policy
+from tests.operations.signatories import make_keys, policy, taggers
 from tests.operations.stories import Story, Team
 
 
@@ -33,6 +33,17 @@ def test_what_the_command_line_asks_python_asks_as_well(served: Story) -> None:
     assert here.diff("fraud-detector@1.0.0", "fraud-detector@1.1.0").rows[0].name == "auc"
     assert here.check().passed
     assert here.tag(dry_run=True).tags == ()
+
+
+def test_tags_that_python_makes_are_signed(served: Story, tmp_path: Path) -> None:
+    keys = make_keys(tmp_path)
+    served.tag_keys = (str(keys["ada"]),)
+    served.amend(taggers(keys, "ada"))
+    with pytest.raises(GitstageError, match="the policy asks for the signature of ada, and no key was given"):
+        client(served).promote("fraud-detector", to="production")
+    here = gitstage.open(served.path, sign_tags=[str(keys["ada"])])
+    assert here.promote("fraud-detector", to="production").tags == ("refs/tags/fraud-detector/production/3",)
+    assert here.resolve("fraud-detector@production").version == "1.2.0"
 
 
 def test_what_the_command_line_changes_python_changes_as_well(story: Story, tmp_path: Path) -> None:

@@ -522,6 +522,26 @@ def test_a_fresh_clone_asks_its_remote_who_signs(
         away.in_effect("m")
 
 
+def test_a_ledger_that_cannot_be_read_stops_those_whose_policy_asks(served: Story, keys: dict[str, Path]) -> None:
+    def spoil() -> None:
+        blob = git("hash-object", "-w", "--stdin", cwd=served.path, stdin=b"nothing")
+        tree = git("mktree", cwd=served.path, stdin=f"100644 blob {blob}\tledger.json\n".encode())
+        commit = served.git("commit-tree", tree, "-m", "spoilt")
+        served.git("update-ref", served.registry().identity.ledger_ref, commit)
+
+    ref = served.registry().identity.ledger_ref
+    good = served.git("rev-parse", ref)
+    spoil()
+    assert in_effect(served) == "1.1.0"
+    served.git("update-ref", ref, good)
+    served.tag_keys = (str(keys["ada"]),)
+    served.amend(taggers(keys, "ada"))
+    assert in_effect(served) == "1.1.0"
+    spoil()
+    with pytest.raises(GitstageError, match="the ledger of registry .* cannot be read"):
+        in_effect(served)
+
+
 def test_a_shallow_clone_knows_the_policy_by_the_tree_that_it_has(
     team: tuple[Team, Story], keys: dict[str, Path], tmp_path: Path
 ) -> None:
