@@ -55,6 +55,13 @@ def test_an_owner_empties_a_slot_that_has_gates(by: str) -> None:
     )
 
 
+def test_all_owners_who_stand_for_it_are_named() -> None:
+    it = story().archive("m")
+    it.land("bob", "alice")
+    found = said(it, "production/m")
+    assert (found.message, found.people) == ("emptying production: alice, bob owns it", ("alice", "bob"))
+
+
 @pytest.mark.parametrize("by", [(), ("carol",), ("mallory",)])
 def test_anybody_else_waits_for_an_owner(by: tuple[str, ...]) -> None:
     it = story().archive("m")

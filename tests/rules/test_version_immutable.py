@@ -5,7 +5,7 @@ import pytest
 from gitstage.changes import SUBMODULE, Entry
 from gitstage.manifest import tombstone
 from gitstage.rules import version_immutable
-from gitstage.rules.cases import Answer
+from gitstage.rules.cases import LARGEST_DOCUMENT, Answer
 from tests.registries import Content, enveloped, manifest, policy_case, records_case, signed_by, statement
 
 ONE = manifest("m", "1.0.0")
@@ -69,6 +69,11 @@ def test_what_is_written_never_changes(path: str, what: str) -> None:
         ({"2": SECOND, "3": FIRST}, [("3", "says the same as 1.json")]),
         ({"2": FIRST.replace(b"\n  ", b"\n   ")}, [("2", "says the same as 1.json")]),
         ({"2": FIRST.replace(b"PASSED", b"P\\u0041SSED")}, [("2", "says the same as 1.json")]),
+        (
+            {"2": '{"b": 1, "a": {"d": 2, "c": 3}}', "3": '{"a": {"c": 3, "d": 2}, "b": 1}'},
+            [("3", "says the same as 2.json")],
+        ),
+        ({"2": '{"a": [1, 2]}', "3": '{"a": [2, 1]}'}, []),
         ({"2": "no statement"}, []),
         ({"2": "no statement", "3": "no statement"}, [("3", "says the same as 2.json")]),
         ({"²": SECOND, "2": SECOND}, []),
@@ -101,6 +106,17 @@ def test_what_is_too_large_or_no_file_is_told_apart_by_its_blob() -> None:
     }
     said = [(found.path, found.message) for found in version_immutable.records(records_case(RECORDS, edits))]
     assert said == [(f"{folder}/3.json", "says the same as 1.json")]
+
+
+@pytest.mark.parametrize("size", [LARGEST_DOCUMENT, LARGEST_DOCUMENT + 1])
+def test_what_says_the_same_is_read_as_long_as_it_is_no_larger_than_a_document(size: int) -> None:
+    folder = "evidence/m/1.0.0/load-test"
+    edits: dict[str, Content | None] = {
+        f"{folder}/1.json": "[1, 2]" + " " * (size - 6),
+        f"{folder}/2.json": "[1,2]" + " " * (size - 5),
+    }
+    said = [found.message for found in version_immutable.records(records_case(RECORDS, edits))]
+    assert said == (["says the same as 1.json"] if size == LARGEST_DOCUMENT else [])
 
 
 def test_a_gap_that_was_there_before_is_not_asked_about_again() -> None:

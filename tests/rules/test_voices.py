@@ -261,6 +261,7 @@ def stood(*people: str, blob: str = BLOB) -> dict[str, Stood]:
         # who signs it now
         (standing({("b", "c"): "bob"}, changed=frozenset({PATH})), "c", BOB),
         (standing({("b", "c"): "carol"}, changed=frozenset({PATH})), "c", frozenset()),
+        (standing({("b", "c"): "bob"}, changed=frozenset({PATH}), landed="z"), "c", BOB),
         # what was there before is asked of the commit that brought it
         (standing({(None, "a"): "bob"}, landed="a"), "a", BOB),
         (standing({(None, "a"): "bob"}, landed="z", stood=stood()), "a", BOB),
