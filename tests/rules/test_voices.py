@@ -215,8 +215,8 @@ def test_whoever_reviews_is_nobody_where_there_is_no_policy() -> None:
 def test_a_review_counts_for_what_it_saw_and_from_the_policy_on() -> None:
     def said(unlike: Any = lambda tree: None, since: Any = None, moment: Any = MONDAY, **more: Any) -> Any:
         reviews = (
-            Review(account="bob", commit="d" * 40, moment=moment),
             Review(account="eve", commit="c", moment=MONDAY),
+            Review(account="bob", commit="d" * 40, moment=moment),
         )
         made = ForgeChange(authors=ALICE, approvals=reviews, commits=frozenset({"c"}))
         fields = {"policy_since": MONDAY - timedelta(hours=2), **more}
@@ -234,7 +234,7 @@ def test_a_review_counts_for_what_it_saw_and_from_the_policy_on() -> None:
         ("is of another content", said(lambda tree: "another content", tree_at=lambda commit: tree({}))),
         (f"is of {'d' * 12}, which is not here: fetch it", said(tree_at=gone)),
     ):
-        assert found == (frozenset(), (f"the review of bob {why}", eve)), why
+        assert found == (frozenset(), (eve, f"the review of bob {why}")), why
 
 
 def gone(commit: str) -> Any:
