@@ -112,7 +112,9 @@ def test_where_nobody_listens_nobody_says_anything() -> None:
         ("evidence/m/1.0.0/rollback-bob/1.json", True),
         ("evidence/m/1.0.0/settle-bob/1.json", True),
         (f"evidence/policy/{'a' * 64}/approval-bob/1.json", True),
+        (f"evidence/policy/{'a' * 64}/whatever/1.json", True),
         ("evidence/m/1.0.0/load-test/1.json", False),
+        ("evidence/m/policy/load-test/1.json", False),
         ("evidence/m/1.0.0/approval/1.json", False),
         ("evidence/approval-bob/1.json", False),
         ("models/m/approval-bob/1.json", False),
@@ -128,12 +130,14 @@ def test_statements_are_found_in_the_folders_of_their_kind() -> None:
     folder = "evidence/m/1.0.0"
     it.write(f"{folder}/approval-x", "a file").write(f"{folder}/approval-y/notes.txt", "x")
     it.write(f"{folder}/approval-y/3.json", "{").write(f"{folder}/approval-y/1.json", "x" * 1_000_001)
+    it.write(f"{folder}/approval-y/4.json", "x" * 1_000_000)
     it.link(f"{folder}/approval-y/2.json").waive("m", "1.0.0", "soak", "bob")
     found = list(statements_called((it.registry, it.registry), folder, "approval"))
     assert [(name, said is not None) for name, _, said in found] == [
         ("approval-bob/1.json", True),
         ("approval-bob/2.json", True),
         ("approval-y/3.json", False),
+        ("approval-y/4.json", False),
     ]
 
 
