@@ -10,6 +10,7 @@ from gitstage.durations import short
 from gitstage.errors import CannotVerify
 from gitstage.findings import Debt, Finding, Verdict
 from gitstage.ledger import text_of
+from gitstage.rules.approvals import uncounted
 from gitstage.rules.cases import SlotCase
 from gitstage.values import dataclass
 
@@ -70,7 +71,7 @@ def _waivers(case: SlotCase) -> Iterable[Waiver]:
             by = people & may
             if people and not by:
                 why = f"is signed by {', '.join(sorted(people))}, who may not"
-        yield Waiver(said=said, by=tuple(sorted(by)), why_not=None if by else f"{name} {why}")
+        yield Waiver(said=said, by=tuple(sorted(by)), why_not=None if by else uncounted(name, str(why)))
 
 
 def _waived(finding: Finding, waiver: Waiver) -> Finding:

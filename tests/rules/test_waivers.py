@@ -77,9 +77,10 @@ def test_one_that_lands_after_the_refusal_lets_the_promotion_take_effect() -> No
 @pytest.mark.parametrize(
     ("waiver", "why"),
     [
-        ({"by": ()}, "; waiver-nobody/1.json not signed"),
-        ({"by": ("mallory",)}, "; waiver-mallory/1.json signed with a key that nobody in gitstage.yaml has"),
+        ({"by": ()}, "; waiver-nobody/1.json: not signed"),
+        ({"by": ("mallory",)}, "; waiver-mallory/1.json: signed with a key that nobody in gitstage.yaml has"),
         ({"by": ("carol",)}, "; waiver-carol/1.json is signed by carol, who may not"),
+        ({"by": ("dave", "carol")}, "; waiver-dave/1.json is signed by carol, dave, who may not"),
         ({"rule": "metrics"}, ""),
         ({"gate": "other"}, ""),
         (
@@ -227,10 +228,15 @@ def test_a_stay_by_waiver_does_not_count_for_a_rollback() -> None:
             1,
             "alice, bob waived keep: to be countersigned since 1h, expired",
         ),
+        (
+            Debt(kind="waiver", by=("alice",), due=MONDAY, rule="keep", expires=MONDAY),
+            0,
+            "alice waived keep: to be countersigned since 0s, expired",
+        ),
         (Debt(kind="rollback", by=("dave",), expires=None), 0, "dave rolled back: to be countersigned"),
     ],
 )
 def test_a_debt_is_said_in_words(debt: Debt, hours: float, words: str) -> None:
     now = MONDAY + timedelta(hours=hours)
     assert in_words(debt, now) == words
-    assert debt.is_overdue(now) is (hours > 0)
+    assert debt.is_overdue(now) is ("since" in words)
