@@ -729,6 +729,16 @@ def test_a_tag_of_a_commit_that_was_just_written(sandbox: Sandbox, repo: Reposit
     sandbox.git("fsck", "--strict", "--no-dangling")
 
 
+def test_what_was_just_written_is_in_no_history_that_it_is_not_in(sandbox: Sandbox, repo: Repository) -> None:
+    base = sandbox.commit("one", {"a": "1"})
+    tree = repo.write_tree(base, {})
+    child = repo.write_commit(tree, [base], "two")
+    other = repo.write_commit(tree, [base], "three")
+    assert repo.unreachable([base, other, child, MISSING], child) == {other, MISSING}
+    later = repo.write_commit(tree, [child], "four")
+    assert repo.unreachable([base, later], child) == {later}
+
+
 def test_a_tag_of_nothing_is_refused(repo: Repository) -> None:
     with pytest.raises(NoSuchRevision, match="is not in this repository"):
         repo.write_tag("v1", MISSING, "x")

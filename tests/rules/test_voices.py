@@ -10,7 +10,7 @@ import pytest
 
 from gitstage.errors import CannotVerify, GitstageError
 from gitstage.forges import Forge, ForgeChange, Review
-from gitstage.ledger import Stood
+from gitstage.ledger import Stood, Word
 from gitstage.policy import read_policy
 from gitstage.rules.voices import (
     SILENT,
@@ -293,6 +293,73 @@ def test_whom_a_forge_names_stands_beside_those_who_stood_before() -> None:
     assert heard.stands_for(PATH, BLOB, frozenset({"alice", "carol"})) == frozenset({"alice", "carol"})
     other = tree({f"registry/{PATH}": "another"})
     assert replace(heard, tree_at=lambda commit: other).stands_for(PATH, BLOB, WHO) == ALICE
+
+
+# Whose word it is
+
+GITHUB = Word(by="github", authors=ALICE, approvers=BOB)
+
+
+def reviewed(**more: Any) -> Voices:
+    """Alice proposed it on a forge, and Bob approved it there."""
+    review = Review(account="bob", commit="c", moment=MONDAY)
+    made = ForgeChange(authors=ALICE, approvals=(review,), commits=frozenset({"c"}))
+    return on_forge(made, policy_since=MONDAY - timedelta(hours=1), **more)
+
+
+def test_what_a_forge_was_heard_to_say_is_what_a_rule_asked_it() -> None:
+    heard = reviewed()
+    assert (heard.said(), heard.remembered_word()) == (None, None)
+    assert heard.authors == ALICE
+    assert heard.said() == Word(by="server", authors=ALICE)
+    assert heard.approved_on_forge("c", lambda tree: None)[0] == BOB
+    assert heard.said() == heard.remembered_word() == Word(by="server", authors=ALICE, approvers=BOB)
+    unlike = reviewed(tree_at=lambda commit: tree({}))
+    assert unlike.approved_on_forge("c", lambda tree: "another content")[0] == frozenset()
+    assert unlike.said() is None
+    standing_for = reviewed(landed="c", changed=frozenset({PATH}))
+    assert standing_for.stands_for(PATH, BLOB, BOB) == BOB
+    assert standing_for.said() == Word(by="server", authors=ALICE, approvers=BOB)
+
+
+def test_what_is_signed_is_nobody_s_word() -> None:
+    heard = voices(commits(("alice", SLOT)))
+    assert (heard.authors, heard.said()) == (ALICE, None)
+    known = replace(voices(unknown), authors_known=ALICE, stood=stood("alice"))
+    assert (known.authors, known.stands_for(PATH, BLOB, WHO), known.said()) == (ALICE, ALICE, None)
+
+
+def test_what_was_remembered_of_somebody_s_word_still_is_one() -> None:
+    word = Word(by="github", authors=ALICE, approvers=frozenset({"bob", "carol"}))
+    heard = replace(voices(unknown), authors_known=ALICE, stood=stood("bob"), word_known=word)
+    assert heard.remembered_word() == word
+    assert heard.authors == ALICE
+    assert heard.said() == Word(by="github", authors=ALICE)
+    assert heard.stands_for(PATH, BLOB, WHO) == BOB
+    assert heard.said() == GITHUB
+    other = replace(heard, heard={}, changed=frozenset({PATH}))
+    assert other.stands_for(PATH, BLOB, WHO) == frozenset(), "they stood for what was there before"
+    assert other.said() is None
+
+
+def test_where_a_history_is_judged_again_the_word_is_asked_and_no_forge() -> None:
+    heard = reviewed(word=GITHUB, authors_known=frozenset({"carol"}))
+    assert heard.authors == ALICE
+    assert heard.approved_on_forge("c", lambda tree: "another content") == (BOB, ())
+    assert heard.stands_for(PATH, BLOB, frozenset({"alice", "carol"})) == ALICE
+    assert heard.said() == GITHUB
+
+
+def test_of_a_word_only_people_whom_the_policy_names_count() -> None:
+    word = Word(by="github", authors=frozenset({"mallory"}), approvers=frozenset({"bob", "eve", "zed"}))
+    heard = reviewed(word=word)
+    said = "who approved it by the word of github, is nobody in gitstage.yaml"
+    assert heard.authors == frozenset({"mallory"}), "whoever made it approves nothing, whoever it is"
+    assert heard.approved_on_forge("c", lambda tree: None) == (BOB, (f"eve, {said}", f"zed, {said}"))
+    assert heard.said() == Word(by="github", authors=frozenset({"mallory"}), approvers=BOB)
+    nobody_known = reviewed(word=GITHUB, policy=None)
+    assert nobody_known.approved_on_forge("c", lambda tree: None) == (frozenset(), (f"bob, {said}",))
+    assert (nobody_known.authors, nobody_known.said()) == (None, None)
 
 
 # Who signed a Sigstore bundle
