@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -484,6 +485,33 @@ def test_what_is_changed_again_is_open_since_then() -> None:
         after="1.1.0",
         authors=frozenset({"bob"}),
     )
+
+
+@pytest.mark.parametrize("folder", ["registry", ""])
+def test_an_open_policy_has_landed_with_whoever_changed_what_it_answers_for_last(folder: str) -> None:
+    story = Story(policy_file(), folder=folder)
+    story.policy(b"junk").land()
+
+    def landed() -> tuple[int, datetime]:
+        item = story.state.open["policy"]
+        return story.line.index(item.landed), item.since
+
+    assert landed() == (1, MONDAY)
+    story.wait(hours=1)
+    edits: list[Callable[[], object]] = [
+        lambda: story.outside("src/main.py", "pass\n"),
+        lambda: story.register("m", "1.0.0"),
+        lambda: story.stage("m", "1.0.0"),
+        lambda: story.write(f"evidence/policy/{'0' * 64}/approval-bob/1.json", "{}"),
+    ]
+    for edit in edits:
+        edit()
+        story.land()
+        assert landed() == (1, MONDAY)
+    story.write("staging/notes.txt", "x").land()
+    assert landed() == (6, story.now)
+    story.wait(hours=1).policy(b"more junk").land()
+    assert landed() == (7, story.now)
 
 
 # What is owed.

@@ -291,8 +291,9 @@ def test_the_clock_of_whoever_goes_on_may_be_behind() -> None:
     assert (folded.effects[0].moment, folded.state.clock) == (late.now, late.now)
 
 
-def test_a_history_without_a_registry_is_folded_without_a_word() -> None:
-    story = Story()
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_history_without_a_registry_is_folded_without_a_word(folder: str) -> None:
+    story = Story(folder=folder)
     for number in range(3):
         story.outside("README.md", f"{number}").commit()
     folded = story.tag()
