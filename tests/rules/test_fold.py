@@ -355,6 +355,7 @@ def test_what_leaves_a_slot_stays_archived_when_its_records_are_put_back() -> No
     story.files = {**story.files, **dict(story_files(story, passed, "archived"))}
     story.remove("archived/m/1.1.0.yaml").remove("models/m/notes.txt").land()
     assert story.open == {"records/m": ["refused", "leaves-archived"]}, "nothing differs from what passed, and yet"
+    assert [found.rule for found in story.said("records/m")] == ["leaves-archived"]
     story.withdraw("records/m").land()
     assert (story.open, story.read("archived/m/1.1.0.yaml")) == ({}, manifest("m", "1.1.0"))
 
@@ -1007,12 +1008,13 @@ def test_of_one_run_every_change_of_a_slot_follows_on_the_one_before() -> None:
 def test_what_was_redacted_is_counted() -> None:
     story = serving("1.0.0")
     assert story.last.redacted == 0
-    for version in ("0.1.0", "0.2.0"):
-        story.register("m", version)
+    versions = [("m", "0.1.0"), ("m", "0.2.0"), ("n", "0.1.0")]
+    for model, version in versions:
+        story.register(model, version)
     story.land()
-    for version in ("0.1.0", "0.2.0"):
-        story.write(f"models/m/{version}.yaml", tombstone(manifest("m", version), "a name"))
-    assert (story.land().redacted, story.open) == (2, {})
+    for model, version in versions:
+        story.write(f"models/{model}/{version}.yaml", tombstone(manifest(model, version), "a name"))
+    assert (story.land().redacted, story.open) == (3, {})
     story.write("models/m/1.0.0.yaml", tombstone(manifest("m", "1.0.0"), "a name"))
     assert (story.land().redacted, list(story.open)) == (0, ["records/m"])
 

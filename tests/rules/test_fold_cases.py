@@ -514,6 +514,31 @@ def test_an_open_policy_has_landed_with_whoever_changed_what_it_answers_for_last
     assert landed() == (7, story.now)
 
 
+def test_open_records_have_landed_with_whoever_changed_them_last() -> None:
+    story = staged()
+    story.write("models/m/notes.txt", "junk").land("alice")
+    first = story.state.open["records/m"]
+    story.wait(hours=1).register("n", "1.0.0").land("bob")
+    assert story.state.open["records/m"] == first
+    story.write("models/m/more.txt", "junk").land("bob")
+    assert story.state.open["records/m"] == replace(
+        first, landed=story.line[-1], since=story.now, findings=story.said("records/m")
+    )
+    assert len(story.said("records/m")) == 2
+
+
+def test_records_that_are_put_back_are_not_spoken_of_and_those_that_lack_something_are() -> None:
+    story = staged(policy_file())
+    story.write("models/m/notes.txt", "junk").land()
+    story.remove("models/m/notes.txt").land()
+    assert (story.open, story.last.judgements) == ({}, ())
+    story.register("m", "1.1.0").stage("m", "1.1.0").land()
+    story.remove("archived/m/1.0.0.yaml").land()
+    said = [found.rule for found in story.said("records/m")]
+    assert said == ["nothing-removed", "leaves-archived"]
+    assert story.open == {"records/m": ["refused", *said]}
+
+
 # What is owed.
 
 GLASS: dict[str, Any] = {"waivers": {"by": ["owners", "oncall"], "settle": "72h"}}
