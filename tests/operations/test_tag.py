@@ -384,6 +384,7 @@ def test_a_tags_body_says_what_came_in_what_went_out_and_why(tmp_path: Path) -> 
         "source": "staging",
         "policy": registry.past.current(registry.slots_of("fraud-detector")[1]).policy,  # type: ignore[union-attr]
         "approvers": [],
+        "word": None,
         "debts": [],
         "findings": [
             {
