@@ -218,20 +218,32 @@ class Registry:
 
     @cached_property
     def state_here(self) -> State:
-        """The state for whoever only reads: of a clone that lags behind its ledger, as far as its own trunk goes.
+        """The state for whoever only reads: where the trunk here lacks what was judged, as far as that goes.
 
         A ledger that lags behind the trunk is asked for once more: `git pull` brings the one without the other.
         """
         if self.tip is None or self.state.judged == self.tip:
             return self.state
-        newest = self if self.remote is None else self._with_newest_ledger(self.remote)
-        if newest.state.judged in (None, self.tip):
-            return newest.state
+        newest = self._newest
+        return newest.state if self.judged_elsewhere is None else newest.state_before(self.tip)
+
+    @cached_property
+    def judged_elsewhere(self) -> str | None:
+        """The commit judged last, where the trunk here lacks it: this clone lags behind, or the trunk was taken back."""
+        judged = self.state.judged if self.state.judged == self.tip else self._newest.state.judged
+        if self.tip is None or judged in (None, self.tip):
+            return None
+        if not self.repo.is_shallow:
+            return judged if self.repo.unreachable([str(judged)], self.tip) else None
         try:
-            self.repo.commits([str(newest.state.judged)])
+            self.repo.commits([str(judged)])
         except NoSuchRevision:
-            return newest.state_before(self.tip)
-        return newest.state
+            return judged
+        return None
+
+    @cached_property
+    def _newest(self) -> Registry:
+        return self if self.remote is None else self._with_newest_ledger(self.remote)
 
     def passed(self, model: str) -> tuple[str | None, Open | None]:
         """The commit at which a model's records are as they passed (None: they never have), and why they are open.

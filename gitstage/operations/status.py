@@ -128,6 +128,9 @@ def _now(registry: Registry, model: str | None) -> Status:
     unjudged = state.judged != tip
     declared = _read(registry, tip, model) if unjudged else judged
     notes = ["commits on the trunk are not judged yet: gitstage tag"] if unjudged else []
+    if registry.judged_elsewhere is not None:
+        lacks = f"what was judged last, {registry.judged_elsewhere[:12]}, is not on the trunk here"
+        notes = [f"{lacks}: git fetch; or the trunk was taken back, and gitstage tag says how to go on"]
     # What lies open is shown, also where no version of it is left, or ever was.
     lying_open = {found for item in state.open.values() if (found := getattr(item.thing, "model", None)) is not None}
     models = sorted({*judged.versions, *declared.versions, *(lying_open if model is None else lying_open & {model})})

@@ -150,8 +150,31 @@ def test_a_clone_that_lags_behind_says_what_it_knows(serving_team: tuple[Team, S
     assert versions(asked(bob)) == {"fraud-detector": {"staging": "1.2.0", "production": "1.1.0"}}
     assert versions(asked(bob, "fraud-detector")) == {"fraud-detector": {"staging": "1.2.0", "production": "1.1.0"}}
     assert not asked(bob).unjudged
+    judged = ada.git("rev-parse", "HEAD")[:12]
+    lacks = f"what was judged last, {judged}, is not on the trunk here"
+    assert asked(bob).notes == (f"{lacks}: git fetch; or the trunk was taken back, and gitstage tag says how to go on",)
     bob.git("pull", "--quiet", "--tags")
+    assert asked(bob).notes == ()
     assert versions(asked(bob))["fraud-detector"] == {"staging": "1.2.0", "production": "1.2.0"}
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_trunk_that_was_taken_back_shows_what_its_own_tags_say(serving_team: tuple[Team, Story], more: int) -> None:
+    """As `resolve` and `log` do; here, and in a clone in which nothing of what was taken back was ever fetched as a branch."""
+    team, ada = serving_team
+    ada.promote("fraud-detector", to="production", push=True)
+    judged = ada.git("rev-parse", "HEAD")[:12]
+    ada.git("reset", "--quiet", "--hard", "HEAD~1")
+    if more:
+        ada.write("src/a.py", "1")
+        ada.commit("goes on")
+    ada.git("push", "--quiet", "--force", "origin", "main")
+    for story in (ada, team.member("bob", now=ada.now)):
+        found = asked(story)
+        assert versions(found) == {"fraud-detector": {"staging": "1.2.0", "production": "1.1.0"}}
+        assert story.in_effect("fraud-detector") == "1.1.0"
+        assert (found.unjudged, len(found.notes)) == (bool(more), 1)
+        assert found.notes[0].startswith(f"what was judged last, {judged}, is not on the trunk here: ")
 
 
 def test_a_clone_that_pulls_the_trunk_asks_for_the_ledger_as_well(serving_team: tuple[Team, Story]) -> None:
