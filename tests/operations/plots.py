@@ -220,6 +220,17 @@ class Plot:
         self.story.git("tag", "--annotate", "--message", f"promote\n\n{json.dumps(body)}", name)
         return name
 
+    def forged(self) -> str:
+        """What an audit says of such a tag: the verdict, and the rules that say so."""
+        ref = f"refs/tags/{self.forge_tag()}"
+        ((kind, message),) = [
+            (one.kind, one.message) for one in audit.run(self.story.registry()).faults if one.ref == ref
+        ]
+        found = re.fullmatch(r"nothing took effect there: (\w+) \((.*)\)", message)
+        assert (kind, found is not None) == ("tag-unfounded", True), message
+        assert found is not None
+        return " ".join([found[1], *sorted(found[2].split(", "))])
+
     # what the judges say
 
     def checked(self) -> Verdicts:

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from gitstage.envelopes import write_envelope
-from gitstage.operations import audit
 from tests.operations.conftest import Told
 from tests.operations.plots import MODEL, SLOT, TEST, Plot, Verdicts
 
@@ -383,16 +382,5 @@ def test_every_judge_says_the_same_of_what_was_planted(plot: Plot, name: str) ->
     said = {"check": plot.checked(), "pre-receive": plot.received(), "tag": plot.tagged(), "audit": plot.audited()}
     assert said == {**dict.fromkeys(said, case.says), "check": case.at_once or case.says}
     assert (serving(plot), plot.story.tags()) == (before, tags), "nothing of it takes effect"
-
-
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if SLOT in case.says])
-def test_an_audit_finds_the_tag_that_claims_that_it_took_effect(plot: Plot, name: str) -> None:
-    CASES[name].does(plot)
-    plot.tagged()
-    tag = plot.forge_tag()
-    faults = [(one.kind, one.ref, one.message) for one in audit.run(plot.story.registry()).faults if one.ref]
-    verdict, _, rules = CASES[name].says[SLOT].partition(" ")
-    ((kind, ref, message),) = faults
-    assert (kind, ref) == ("tag-unfounded", f"refs/tags/{tag}")
-    assert message.startswith(f"nothing took effect there: {verdict} (")
-    assert sorted(message.partition("(")[2].removesuffix(")").split(", ")) == rules.split()
+    if SLOT in case.says:
+        assert plot.forged() == case.says[SLOT], "nor by a tag that claims so"
