@@ -81,6 +81,12 @@ class Debt:
     reason: str | None = None
     expires: datetime | None = None
 
+    @property
+    def in_words(self) -> str:
+        """`waiver of soak by alice`, `rollback by carol`."""
+        of = f" of {self.rule}" if self.rule else ""
+        return f"{self.kind}{of} by {', '.join(self.by)}"
+
     def is_overdue(self, now: datetime) -> bool:
         """Whether it should have been countersigned by a moment, or the waiver has expired."""
         return any(end is not None and end <= now for end in (self.due, self.expires))

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from gitstage.findings import EXIT_CODES, Finding, Judgement, Report, Verdict, worst
+from gitstage.findings import EXIT_CODES, Debt, Finding, Judgement, Report, Verdict, worst
 from tests.registries import MONDAY
 
 PASSED, PENDING, REFUSED = Verdict.PASSED, Verdict.PENDING, Verdict.REFUSED
@@ -52,3 +52,8 @@ def test_a_finding_is_bound_to_other_fields_and_stays_as_it_was() -> None:
 def test_exit_codes_are_those_of_the_manual() -> None:
     assert EXIT_CODES == {PASSED: 0, REFUSED: 1, PENDING: 4}
     assert [str(verdict) for verdict in Verdict] == ["passed", "refused", "pending", "waived"]
+
+
+def test_a_debt_says_what_was_done_and_by_whom() -> None:
+    assert Debt(kind="waiver", by=("alice", "bob"), rule="soak").in_words == "waiver of soak by alice, bob"
+    assert Debt(kind="rollback", by=("carol",)).in_words == "rollback by carol"

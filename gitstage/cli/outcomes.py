@@ -17,7 +17,8 @@ def tell(outcome: Outcome, *, as_json: bool) -> int:
     for note in outcome.notes:
         print_line(f"note: {note}", err=True)
     verdict = outcome.report.verdict
-    if verdict is not Verdict.PASSED or outcome.dry_run:
+    # What is declared again is no change: the judge has nothing to say of it.
+    if verdict is not Verdict.PASSED or (outcome.dry_run and outcome.report.judgements):
         from gitstage.reports import text
 
         click.echo(text.render(outcome.report, colour=coloured(), ascii_only=ascii_only()).rstrip("\n"))

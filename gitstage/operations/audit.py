@@ -228,10 +228,9 @@ class _Auditor:
             )
 
     def _report_debt(self, owed: Owed) -> None:
-        by = ", ".join(owed.debt.by)
         self.report(
             "debt-overdue",
-            f"the {owed.debt.kind} of {by} is not countersigned",
+            f"the {owed.debt.in_words} is not countersigned",
             ref=self.registry.identity.tag_ref(owed.name),
             moment=owed.since,
         )

@@ -184,10 +184,8 @@ def _tell(found: Audit) -> None:
     for item in found.untaken:
         _tell_untaken(item)
     for owed in found.owed:
-        by = ", ".join(owed.debt.by)
-        print_line(
-            f"debt       {owed.name}  {owed.debt.kind} of {by}, not countersigned since {owed.since:%Y-%m-%d %H:%M} UTC"
-        )
+        since = f"{owed.since:%Y-%m-%d %H:%M} UTC"
+        print_line(f"debt       {owed.name}  {owed.debt.in_words}, not countersigned since {since}")
     for said in found.trusted:
         print_line(f"on trust   {said}")
     _tell_words(found.words)
