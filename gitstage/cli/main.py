@@ -174,6 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # A process of its own: few cycles are made that are worth looking for, and nothing is left to tidy up at its end.
     gc.set_threshold(100_000, 50, 50)
     _ask_for_no_plugins()
+    _put_something_where_streams_are_closed()
     code = run()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # whoever read it has gone
@@ -186,6 +187,16 @@ def _ask_for_no_plugins() -> None:
     loader = ModuleType("pydantic.plugin._loader")
     vars(loader)["get_plugins"] = tuple
     sys.modules.setdefault(loader.__name__, loader)
+
+
+def _put_something_where_streams_are_closed() -> None:
+    """Of whoever closed stdin, stdout or stderr (`>&-`) no other file takes the place, and what is said there is not heard."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - the lowest number that is free: this one
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -211,7 +222,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _say(GitstageError(_first_small(error.format_message())))
         return 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        _echo("interrupted")
         return 130
     except GitstageError as error:
         _say(error)
@@ -221,6 +232,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except SystemExit:
         # Nobody else ends so here: click does where a pipe breaks under it, with 1, which would say `refused`.
         return _unheard()
+    except OSError as error:
+        return _unwritten(error) if _was_saying_something(error) else _bug(error)
     except Exception as error:  # noqa: BLE001 - the one place where everything else ends
         return _bug(error)
 
@@ -229,6 +242,27 @@ def _unheard() -> int:
     """The exit code where whoever read our output has gone; nothing is left to say, and nobody to say it to."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 141
+
+
+def _was_saying_something(error: OSError) -> bool:
+    """Whether it was in the middle of an answer that something went wrong, and not while looking for one."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code in (click.echo.__code__, run.__code__)
+
+
+def _unwritten(error: OSError) -> int:
+    """The exit code where the answer could not be written. What a command changed before it answered stays."""
+    hint = "free space there; gitstage status says what has been done"
+    _say(GitstageError(f"the answer could not be written: {error.strerror}", hint=hint))
+    return 2
+
+
+def _echo(text: str) -> None:
+    """A line on stderr, where that can be written to."""
+    with suppress(OSError):
+        click.echo(text, err=True)
 
 
 def _first_small(message: str) -> str:
@@ -250,11 +284,11 @@ def _say(error: GitstageError) -> None:
     from gitstage.sinks import terminal
 
     lines = error.message.splitlines() or [""]
-    click.echo(f"error: {terminal(lines[0])}", err=True)
+    _echo(f"error: {terminal(lines[0])}")
     for line in lines[1:]:
-        click.echo(f"       {terminal(line)}", err=True)
+        _echo(f"       {terminal(line)}")
     if error.hint:
-        click.echo(f"  try: {terminal(error.hint)}", err=True)
+        _echo(f"  try: {terminal(error.hint)}")
 
 
 def _bug(error: Exception) -> int:
@@ -263,7 +297,7 @@ def _bug(error: Exception) -> int:
     from gitstage.sinks import terminal
 
     for line in "".join(traceback.format_exception(error)).splitlines():
-        click.echo(terminal(line), err=True)
-    click.echo(f"error: this is a bug of gitstage: {terminal(f'{type(error).__name__}: {error}')}", err=True)
-    click.echo("  try: report it with the lines above; nothing half done is left behind", err=True)
+        _echo(terminal(line))
+    _echo(f"error: this is a bug of gitstage: {terminal(f'{type(error).__name__}: {error}')}")
+    _echo("  try: report it with the lines above; nothing half done is left behind")
     return 3

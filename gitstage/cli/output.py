@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import click
@@ -42,7 +42,9 @@ def print_line(text: str, *, err: bool = False, nl: bool = True) -> None:
     """One line, in which nothing is hidden and nothing acts on the terminal."""
     from gitstage.sinks import terminal
 
-    click.echo(terminal(text, ascii_only=ascii_only(err=err)), err=err, nl=nl)
+    # An answer that cannot be written is none; what is told besides is only told.
+    with suppress(OSError) if err else nullcontext():
+        click.echo(terminal(text, ascii_only=ascii_only(err=err)), err=err, nl=nl)
 
 
 def write_file(path: Path, text: str, *, option: str = "--output") -> None:
