@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from gitstage.operations import approve, register, waive
 from tests.operations.signatories import make_keys, policy
@@ -38,8 +39,8 @@ def told(folder: Path) -> None:
     registered(folder, story, CREDIT, "2025.1.0", auc=0.91)
     story.promote(f"{CREDIT}@2025.1.0", to="staging")
     story.later(days=1, hours=1)
-    for name, metrics in {"load-test": {"latency_p99_ms": 13.25}, "shadow-traffic": {"agreement": 0.998}}.items():
-        story.attest(f"{FRAUD}@1.1.0", name, **metrics)
+    story.attest(f"{FRAUD}@1.1.0", "load-test", latency_p99_ms=13.25)
+    story.attest(f"{FRAUD}@1.1.0", "shadow-traffic", agreement=0.998)
     approve.run(
         story.registry(), [f"{FRAUD}@1.1.0"], stage="production", sign=[str(keys["bob"])], reason="looked at it"
     )
@@ -58,8 +59,8 @@ def told(folder: Path) -> None:
     story.later(days=2)
     waived = {"rule": "soak", "stage": "production", "until": "72h", "reason": "the auditors are here"}
     for rule in ("approvals", "evidence", "metrics", "windows", "soak"):
-        asked = {**waived, "rule": rule}
-        waive.run(story.registry(), f"{CREDIT}@2025.1.0", sign=[str(keys["ada"])], **asked)  # type: ignore[arg-type]
+        asked: Mapping[str, Any] = {**waived, "rule": rule}
+        waive.run(story.registry(), f"{CREDIT}@2025.1.0", sign=[str(keys["ada"])], **asked)
     story.promote(f"{CREDIT}@2025.1.0", to="production")
     story.later(hours=1).write(f"models/{FRAUD}/README.md", "# Fraud detector\n\nFinds fraud.\n")
     story.commit("a card")

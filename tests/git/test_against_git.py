@@ -95,7 +95,7 @@ def test_a_tree_of_any_names_is_the_one_of_git_write_tree(sandbox: Sandbox, repo
 def test_what_differs_is_what_git_diff_tree_says(
     sandbox: Sandbox, repo: Repository, before: Asked, after: Asked
 ) -> None:
-    commits = []
+    commits: list[str] = []
     for asked in (before, after):
         index_of(sandbox, made(sandbox, repo, asked))
         tree = sandbox.git("write-tree", "--missing-ok")
@@ -103,7 +103,8 @@ def test_what_differs_is_what_git_diff_tree_says(
     repo.flush()
     raw = sandbox.git("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", *commits)
     expected = said_by_diff(raw)
-    assert sorted(changes_between(*map(repo.tree, commits))) == expected
+    old, new = map(repo.tree, commits)
+    assert sorted(changes_between(old, new)) == expected
     (walked,) = (found for some in repo.differences([(commits[1], commits[0])]) for found in some)
     assert sorted(walked.changes) == expected
 
