@@ -143,9 +143,11 @@ def interrupted_at(number: int) -> Iterator[list[int]]:
                 signal.raise_signal(signal.SIGINT)
 
     process.WATCHERS.append(watch)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs us in the background ignores it
     try:
         yield count
     finally:
+        signal.signal(signal.SIGINT, before)
         process.WATCHERS.remove(watch)
 
 
