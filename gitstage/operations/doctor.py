@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gitstage.errors import CannotEvaluate, CannotVerify, GitstageError
 from gitstage.git import NoIdentity, NotARepository
 from gitstage.layout import ATTRIBUTES
-from gitstage.operations.registries import Registry, open_registry
+from gitstage.operations.registries import Registry, TrunkRewritten, open_registry
 from gitstage.values import dataclass
 
 FLOOR = (2, 39)
@@ -156,6 +156,12 @@ def _judged(registry: Registry) -> Iterator[Check]:
         return
     tip = registry.tip
     behind = state.judged != tip
+    try:
+        if behind and tip is not None:
+            next(iter(registry.steps(state.judged, tip)), None)
+    except TrunkRewritten as error:
+        yield Check(name="ledger", well=False, found=error.message, hint=error.hint)
+        return
     who = "the tag workflow has not run" if registry.identity.tags_in_ci else "nobody has run gitstage tag"
     yield Check(
         name="ledger",

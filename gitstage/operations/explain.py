@@ -7,6 +7,7 @@ from datetime import datetime
 
 from gitstage.errors import GitstageError
 from gitstage.findings import Finding, Judgement, Report, Verdict
+from gitstage.git import Head
 from gitstage.layout import SOURCES, Slot
 from gitstage.ledger import Effect
 from gitstage.operations import promote
@@ -66,6 +67,9 @@ def run(registry: Registry, what: str, *, to: str) -> Explanation:
         raise GitstageError(
             "one promotion is explained at a time", hint=f"gitstage promote '{what}' --to {to} --dry-run"
         )
+    if not registry.repo.is_bare and registry.here.branch is None:
+        # Nothing is committed: what a workflow has checked out will do.
+        registry.here = Head(f"refs/heads/{registry.identity.trunk}", registry.here.commit)
     outcome = promote.run(registry, [what], to=[to], dry_run=True)
     report = outcome.report
     judgement = next((found for found in report.judgements if found.stage == to), None)

@@ -205,10 +205,10 @@ class Registry:
     def _refuse_without_ledger(self) -> None:
         """There is no ledger: that is so in a new registry, and else something is missing here."""
         if self.repo.refs(self.identity.tag_ref("policy/")):
-            remote = self.remote or "origin"
+            fetch = f"git fetch {self.remote} '{self.identity.ledger_ref}:{self.local_ledger_ref}'"
             raise GitstageError(
                 f"the ledger {self.identity.ledger_ref} is not here, and there are tags of this registry",
-                hint=f"git fetch {remote} '{self.identity.ledger_ref}:{self.local_ledger_ref}'",
+                hint=fetch if self.remote is not None else "gitstage audit --remake-ledger",
             )
 
     @cached_property
@@ -352,7 +352,7 @@ class Registry:
             line = self.repo.first_parents(judged, to)
         if judged is not None and self._first_parent(line) != judged:
             if not self.repo.is_ancestor(judged, to):
-                raise TrunkRewritten(judged, to)
+                raise TrunkRewritten(judged, to, self)
             merge = self._first_with(judged, line)
             note = f"{line[merge][:12]} merged the trunk the other way round: what it brought in is judged as one step"
             yield Step(line[merge], self.repo.tree(line[merge]), note)
@@ -394,7 +394,7 @@ class Registry:
         until = None
         if state.judged is not None and not self._continues(state.judged, commit):
             if commit == self.tip and self._was_rewritten(state.judged, commit, lands=lands):
-                raise TrunkRewritten(state.judged, commit)
+                raise TrunkRewritten(state.judged, commit, self)
             state = self.state_before(commit)
             until = state.clock
         if state.clock is not None and state.clock > self.now:
@@ -459,12 +459,15 @@ class TrunkRewritten(GitstageError):
 
     exit_code = 1
 
-    def __init__(self, judged: str, to: str) -> None:
+    def __init__(self, judged: str, to: str, registry: Registry) -> None:
+        trunk = f"refs/heads/{registry.identity.trunk}"
+        back = f"git update-ref {trunk} {judged[:12]}"
+        if registry.remote is not None:
+            back = f"git push --force-with-lease {registry.remote} {judged[:12]}:{trunk}"
         super().__init__(
             f"trunk-continues: the commit judged last, {judged[:12]}, is not in the history of {to[:12]}: "
             "the trunk was rewritten",
-            hint=f"put it back (git push --force-with-lease origin {judged[:12]}:refs/heads/TRUNK), "
-            "or go on knowingly: gitstage tag --rewritten --reason …",
+            hint=f"put it back ({back}), or go on knowingly: gitstage tag --rewritten --reason …",
         )
 
 

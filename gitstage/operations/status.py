@@ -131,6 +131,9 @@ def _now(registry: Registry, model: str | None) -> Status:
     if registry.judged_elsewhere is not None:
         lacks = f"what was judged last, {registry.judged_elsewhere[:12]}, is not on the trunk here"
         notes = [f"{lacks}: git fetch; or the trunk was taken back, and gitstage tag says how to go on"]
+    if model is not None and not registry.repo.is_shallow:  # which of them count is asked of history
+        registry.past.load([model])
+        notes += [f"{alarm.ref} does not count: {alarm.why}" for alarm in registry.past.alarms]
     # What lies open is shown, also where no version of it is left, or ever was.
     lying_open = {found for item in state.open.values() if (found := getattr(item.thing, "model", None)) is not None}
     models = sorted({*judged.versions, *declared.versions, *(lying_open if model is None else lying_open & {model})})
@@ -154,8 +157,9 @@ def _model(
     for stage in registry.identity.stages:
         waiting = state.open.get(str(Slot(model, stage))) if state.open else None
         blob = judged.slots.get((stage, model))
-        by_tags = waiting is not None or records is not None
-        effect = registry.past.current(Slot(model, stage)) if by_tags or detailed else None
+        # Of one model the tags are read in any case, and what they say is what every other command goes by.
+        by_tags = detailed or waiting is not None or records is not None
+        effect = registry.past.current(Slot(model, stage)) if by_tags else None
         if by_tags:
             blob = None if effect is None else effect.after_blob
             version = None if effect is None else effect.after

@@ -113,7 +113,7 @@ def test_a_lost_ledger_is_not_well_and_says_what_to_fetch(served: Story) -> None
     served.git("update-ref", "-d", served.registry().identity.ledger_ref)
     found = checks(served.path)["ledger"]
     assert (found.well, found.optional) == (False, False)
-    assert "git fetch origin" in str(found.hint)
+    assert found.hint == "gitstage audit --remake-ledger"
 
 
 def test_tags_that_do_not_count_are_named(served: Story) -> None:

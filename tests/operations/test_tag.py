@@ -291,7 +291,8 @@ def test_a_lost_ledger_is_not_taken_for_a_new_registry(tmp_path: Path) -> None:
     story.git("update-ref", "-d", ledger)
     with pytest.raises(GitstageError, match="is not here") as caught:
         story.tag()
-    assert ledger in str(caught.value.hint)
+    assert ledger in caught.value.message
+    assert caught.value.hint == "gitstage audit --remake-ledger"
 
 
 def test_a_fresh_clone_fetches_the_ledger_by_itself(team: tuple[Team, Story]) -> None:
