@@ -148,14 +148,18 @@ def cli(
 
     Stages are folders of manifests, a promotion is a commit that a policy judges, and what took effect is a tag.
     """
-    if directory != ".":
-        _go_to(directory, ctx)
+    _go_to(directory, ctx)
     ctx.obj = Context(repo=repo, folder=registry, verbose=verbose, plugins=frozenset(plugins), tag_keys=tag_keys)
 
 
 def _go_to(directory: str, ctx: click.Context) -> None:
     """Every file that a command is given lies in relation to `-C`; afterwards whoever called us is where they were."""
-    before = Path.cwd()
+    try:
+        before = Path.cwd()
+    except FileNotFoundError:
+        raise GitstageError("the folder that you are in is not there any more", hint="cd to another one") from None
+    if directory == ".":
+        return
     try:
         os.chdir(directory)
     except OSError as error:
