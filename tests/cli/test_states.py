@@ -351,22 +351,22 @@ nothing new
 $ gitstage audit
 fault      tag-missing  policy/1 at 000000000000 (2026-03-01 12:00 UTC)
            policy/1 took effect and has no tag
-fault      tag-missing  fraud-detector/v1.0.0 at 000000000000 (2026-03-01 12:00 UTC)
-           fraud-detector/v1.0.0 took effect and has no tag
 fault      tag-missing  fraud-detector/staging/1 at 000000000000 (2026-03-01 12:00 UTC)
            fraud-detector/staging/1 took effect and has no tag
+fault      tag-missing  fraud-detector/v1.0.0 at 000000000000 (2026-03-01 12:00 UTC)
+           fraud-detector/v1.0.0 took effect and has no tag
 fault      tag-missing  fraud-detector/production/1 at 000000000000 (2026-03-01 13:00 UTC)
            fraud-detector/production/1 took effect and has no tag
-fault      tag-missing  fraud-detector/v1.1.0 at 000000000000 (2026-03-01 14:00 UTC)
-           fraud-detector/v1.1.0 took effect and has no tag
 fault      tag-missing  fraud-detector/staging/2 at 000000000000 (2026-03-01 14:00 UTC)
            fraud-detector/staging/2 took effect and has no tag
+fault      tag-missing  fraud-detector/v1.1.0 at 000000000000 (2026-03-01 14:00 UTC)
+           fraud-detector/v1.1.0 took effect and has no tag
 fault      tag-missing  fraud-detector/production/2 at 000000000000 (2026-03-01 15:00 UTC)
            fraud-detector/production/2 took effect and has no tag
-fault      tag-missing  fraud-detector/v1.2.0 at 000000000000 (2026-03-01 16:00 UTC)
-           fraud-detector/v1.2.0 took effect and has no tag
 fault      tag-missing  fraud-detector/staging/3 at 000000000000 (2026-03-01 16:00 UTC)
            fraud-detector/staging/3 took effect and has no tag
+fault      tag-missing  fraud-detector/v1.2.0 at 000000000000 (2026-03-01 16:00 UTC)
+           fraud-detector/v1.2.0 took effect and has no tag
 judged     6 commits in 6 runs: 5 changes of slots, 3 versions and 1 policy took effect
 found      9 faults
 [1]

@@ -80,7 +80,7 @@ def test_going_on_after_a_rewritten_trunk_needs_a_reason(gs: Shell) -> None:
     gs.story.git("commit", "--quiet", "--allow-empty", "-m", "another past")
     assert gs("tag") == snapshot("""\
 ! error: trunk-continues: the commit judged last, 000000000000, is not in the history of 000000000000: the trunk was rewritten
-!   try: put it back (git push --force-with-lease origin 000000000000:refs/heads/TRUNK), or go on knowingly: gitstage tag --rewritten --reason …
+!   try: put it back (git update-ref refs/heads/main 000000000000), or go on knowingly: gitstage tag --rewritten --reason …
 [1]
 """)
     assert gs("tag", "--rewritten") == snapshot("""\
