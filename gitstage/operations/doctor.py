@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gitstage.errors import CannotEvaluate, CannotVerify, GitstageError
 from gitstage.git import NoIdentity, NotARepository
 from gitstage.layout import ATTRIBUTES
-from gitstage.operations.registries import Registry, TrunkRewritten, open_registry
+from gitstage.operations.registries import Registry, open_registry
 from gitstage.values import dataclass
 
 FLOOR = (2, 39)
@@ -156,20 +156,14 @@ def _judged(registry: Registry) -> Iterator[Check]:
         return
     tip = registry.tip
     behind = state.judged != tip
-    try:
-        if behind and tip is not None:
-            next(iter(registry.steps(state.judged, tip)), None)
-    except TrunkRewritten as error:
-        yield Check(name="ledger", well=False, found=error.message, hint=error.hint)
-        return
     who = "the tag workflow has not run" if registry.identity.tags_in_ci else "nobody has run gitstage tag"
-    yield Check(
-        name="ledger",
-        well=not behind,
-        found=f"judged to {str(state.judged)[:12]}" + (f"; the trunk is at {str(tip)[:12]}: {who}" if behind else ""),
-        hint="gitstage tag" if behind else None,
-        optional=True,
-    )
+    found, hint = f"judged to {str(state.judged)[:12]}", "gitstage tag" if behind else None
+    if registry.judged_elsewhere is not None:
+        behind, found = True, f"what was judged last, {registry.judged_elsewhere[:12]}, is not on the trunk here"
+        hint = "git fetch; or the trunk was taken back, and gitstage tag says how to go on"
+    elif behind:
+        found = f"{found}; the trunk is at {str(tip)[:12]}: {who}"
+    yield Check(name="ledger", well=not behind, found=found, hint=hint, optional=True)
     if state.open:
         yield Check(
             name="open",

@@ -218,9 +218,9 @@ fraud-detector@1.1.0 pulled and verified: ../out
 """,
     "rewritten": """\
 $ gitstage status
-model           staging                 production              archived
-fraud-detector  1.2.0 (1.1.0 declared)  1.1.0 (1.0.0 declared)  –
-! note: commits on the trunk are not judged yet: gitstage tag
+model           staging  production  archived
+fraud-detector  1.1.0    1.0.0       –
+! note: what was judged last, 000000000000, is not on the trunk here: git fetch; or the trunk was taken back, and gitstage tag says how to go on
 $ gitstage status fraud-detector
 fraud-detector
 stage       in effect  since                 tag
@@ -228,7 +228,7 @@ staging     1.1.0      2026-03-01 14:00 UTC  fraud-detector/staging/2
 production  1.0.0      2026-03-01 13:00 UTC  fraud-detector/production/1
 versions  1.1.0, 1.0.0
 archived  –
-! note: commits on the trunk are not judged yet: gitstage tag
+! note: what was judged last, 000000000000, is not on the trunk here: git fetch; or the trunk was taken back, and gitstage tag says how to go on
 ! note: refs/tags/fraud-detector/production/2 does not count: its commit is not in the trunk's history
 ! note: refs/tags/fraud-detector/staging/3 does not count: its commit is not in the trunk's history
 $ gitstage resolve fraud-detector@production
@@ -259,8 +259,12 @@ note: 5 commits after 000000000000 not judged yet: gitstage tag
 found      1 fault
 [1]
 $ gitstage doctor
-✗ ledger      trunk-continues: the commit judged last, 000000000000, is not in the history of 000000000000: the trunk was rewritten
-              try: put it back (git update-ref refs/heads/main 000000000000), or go on knowingly: gitstage tag --rewritten --reason …
+– ledger      what was judged last, 000000000000, is not on the trunk here
+              try: git fetch; or the trunk was taken back, and gitstage tag says how to go on
+✗ tag         refs/tags/fraud-detector/production/2: its commit is not in the trunk's history
+              try: find out who made it
+✗ tag         refs/tags/fraud-detector/staging/3: its commit is not in the trunk's history
+              try: find out who made it
 [1]
 $ gitstage pull fraud-detector@production --to ../out
 fraud-detector@1.0.0 pulled and verified: ../out
