@@ -14,8 +14,8 @@ from gitstage.approvals import PolicyChange
 from gitstage.changes import FILE, Change, Entry, below, blob_id
 from gitstage.findings import Debt, Judgement, Verdict
 from gitstage.forges import Forge, ForgeChange
-from gitstage.layout import POLICY, Records, Slot
-from gitstage.ledger import Open, Owed, PolicyEffect, Stood
+from gitstage.layout import POLICY, Records, Slot, Thing
+from gitstage.ledger import Open, Owed, PolicyEffect, Stood, Word
 from gitstage.manifest import read_version
 from gitstage.rules import fold as folding
 from gitstage.rules.cases import PolicyCase, SlotCase
@@ -173,6 +173,28 @@ def test_a_slot_that_waits_is_judged_by_what_was_so_when_it_landed(asked: list[A
         policy_at=story.line[-1],
     )
     assert case.base == registry(story, -3)
+
+
+def test_what_a_forge_or_a_tag_said_goes_with_what_waits(asked: list[Any]) -> None:
+    story = staged()
+    story.promote("m", "1.0.0").commit("alice")
+    story.forge = Forge(kind="server", changes=(ForgeChange(authors=frozenset({"alice"})),))
+    story.tag()
+    word = Word(by="server", authors=frozenset({"alice"}))
+    assert story.state.open["production/m"].word == word
+    story.forge = None
+    story.outside("x", "x").commit("bob")
+    tagged: dict[tuple[Thing, str], Word] = {(SLOT, story.line[-1]): Word(by="github", authors=frozenset({"bob"}))}
+    del asked[:]
+    folding.fold(
+        story.state, story.steps(), replace(story.world(), word=lambda thing, commit: tagged.get((thing, commit)))
+    )
+    assert [(case.voices.word_known, case.voices.word) for case in asked] == [
+        (word, None),
+        (word, Word(by="github", authors=frozenset({"bob"}))),
+    ]
+    story.promote("m", "1.0.0").write("production/m.yaml", "junk").land("bob")
+    assert asked[-1].voices.word_known is None
 
 
 def test_what_is_judged_twice_in_a_run_that_brings_nothing_is_not_new_the_second_time(asked: list[Any]) -> None:
@@ -537,6 +559,19 @@ def test_records_that_are_put_back_are_not_spoken_of_and_those_that_lack_somethi
     said = [found.rule for found in story.said("records/m")]
     assert said == ["nothing-removed", "leaves-archived"]
     assert story.open == {"records/m": ["refused", *said]}
+
+
+def test_what_a_forge_said_of_records_is_kept_for_one_run() -> None:
+    story = staged(peopled({"soak": "1h"}))
+    story.hold("m", "1.0.0").register("n", "1.0.0").hold("n", "1.0.0").land("alice")
+    story.unhold("m", "1.0.0").unhold("n", "1.0.0")
+    story.forge = Forge(kind="server", changes=(ForgeChange(authors=frozenset({"alice"})),))
+    story.land()
+    word = Word(by="server", authors=frozenset({"alice"}))
+    assert (story.open, story.state.said) == ({}, {"records/m": word, "records/n": word})
+    story.forge = None
+    story.outside("x", "x").land()
+    assert story.state.said == {}
 
 
 # What is owed.
