@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gitstage.changes import FILE, Entry
 from gitstage.errors import CannotVerify, GitstageError
 from gitstage.forges import Forge, ForgeChange, Review
 from gitstage.ledger import Stood, Word
@@ -419,3 +420,61 @@ def test_where_the_root_cannot_be_looked_for_nothing_is_verified(more: dict[str,
 def test_the_root_is_read_where_the_policy_took_effect() -> None:
     with pytest.raises(CannotVerify, match="the trusted root, is not there"):
         replace(vouching(), policy_at="q").signers_of(BUNDLE)
+
+
+# What was heard by somebody's word alone
+
+REVIEWED = ForgeChange(
+    authors=ALICE, approvals=(Review(account="bob", commit="c", moment=MONDAY),), commits=frozenset({"c"})
+)
+SINCE = MONDAY - timedelta(hours=1)
+
+
+def test_what_a_forge_said_and_counted_is_remembered_with_whose_word_it_is() -> None:
+    heard = on_forge(REVIEWED, policy_since=SINCE)
+    assert (heard.said(), heard.remembered_word()) == (None, None), "nobody has asked"
+    assert heard.authors == ALICE
+    assert heard.said() == Word(by="server", authors=ALICE)
+    assert heard.approved_on_forge("c", lambda tree: None) == (BOB, ())
+    assert heard.said() == heard.remembered_word() == Word(by="server", authors=ALICE, approvers=BOB)
+
+
+def test_what_no_forge_said_is_nobody_s_word() -> None:
+    signed = voices(commits(("alice", SLOT)))
+    assert (signed.authors, signed.said()) == (ALICE, None)
+    other = on_forge(replace(REVIEWED, commits=frozenset({"z"})), commit_signers=commits(("alice", SLOT)))
+    assert (other.authors, other.stands_for(PATH, BLOB, WHO), other.said()) == (ALICE, ALICE, None)
+    assert on_forge(REVIEWED, landed="z", authors_known=ALICE).authors == ALICE
+
+
+def test_what_was_heard_when_it_landed_stays_their_word() -> None:
+    known = Word(by="github", authors=ALICE, approvers=BOB)
+    later = replace(voices(unknown), authors_known=ALICE, word_known=known)
+    assert (later.said(), later.remembered_word()) == (None, known)
+    assert (later.authors, later.said()) == (ALICE, Word(by="github", authors=ALICE))
+    standing_by = replace(voices(unknown), word_known=known, stood=stood("bob"))
+    assert standing_by.stands_for(PATH, BLOB, WHO) == BOB
+    assert standing_by.said() == known
+    without = replace(voices(unknown), word_known=known, stood=stood("alice"))
+    assert (without.stands_for(PATH, BLOB, WHO), without.said()) == (ALICE, Word(by="github", authors=ALICE))
+    gone = replace(voices(unknown), word_known=known)
+    assert (gone.stands_for(PATH, BLOB, WHO), gone.said()) == (frozenset(), None)
+
+
+def test_whoever_stands_by_a_forge_s_word_is_heard_with_it() -> None:
+    heard = on_forge(REVIEWED, policy_since=SINCE, changed=frozenset({PATH}), landed="z")
+    same = tree({f"registry/{PATH}": Entry(FILE, BLOB)})
+    heard = replace(heard, tree_at=lambda commit: same)
+    assert heard.stands_for(PATH, BLOB, WHO) == ALICE | BOB
+    assert heard.said() == Word(by="server", authors=ALICE, approvers=BOB)
+
+
+def test_a_word_that_a_tag_kept_is_taken_for_the_people_whom_the_policy_knows() -> None:
+    word = Word(by="gitlab", authors=ALICE, approvers=frozenset({"bob", "zoe", "eve"}))
+    audited = replace(voices(unknown), word=word)
+    assert audited.authors == ALICE
+    said = "who approved it by the word of gitlab, is nobody in gitstage.yaml"
+    assert audited.approved_on_forge("c", lambda tree: None) == (BOB, (f"eve, {said}", f"zoe, {said}"))
+    assert audited.said() == Word(by="gitlab", authors=ALICE, approvers=BOB)
+    assert audited.stands_for(PATH, BLOB, WHO) == ALICE | BOB
+    assert replace(audited, policy=None, heard={}).approved_on_forge("c", lambda tree: None)[0] == frozenset()
