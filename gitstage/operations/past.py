@@ -261,6 +261,62 @@ class TagPast:
                 found[slot] = counted
         return found
 
+    def newest(self, had: Callable[[Effect], bool]) -> dict[Slot, Effect]:
+        """As `last`, of all slots of the registry: their tags are read from the newest on, as far as it takes."""
+        if self._taggers is not None:
+            self.load_all()  # the order of all of them decides
+            return self.last(had)
+        newest: dict[Slot, Claimed] = {}
+        unsure: list[Slot] = []
+        unread = self._numbered()
+        while unread:
+            now = {slot: left.pop() for slot, left in unread.items()}
+            tags = self._repo.tags_by_id(oid for _, oid in now.values())
+            for slot, (number, oid) in now.items():
+                claim = self._plainly_said(tags.get(oid), slot, number)
+                if claim is None:
+                    unsure.append(slot)
+                elif had(claim[0]):
+                    newest[slot] = claim
+                if claim is None or slot in newest or not unread[slot]:
+                    del unread[slot]
+        said = self._why_false(list(newest.values()))
+        found = {slot: effect for (slot, (effect, _)), why in zip(newest.items(), said, strict=True) if why is None}
+        # Where a tag is not what it seems, all tags of the slot are looked at.
+        unsure += newest.keys() - found.keys()
+        self.load({slot.model for slot in unsure})
+        for slot in unsure:
+            counted = next((one for one in reversed(self.effects(slot)) if had(one)), None)
+            if counted is not None:
+                found[slot] = counted
+        return found
+
+    def _numbered(self) -> dict[Slot, list[tuple[int, str]]]:
+        """The tags of all slots, which need not be read for it: their numbers in order, and their objects."""
+        folders: dict[str, Slot | None] = {}
+        found: dict[Slot, list[tuple[int, str]]] = {}
+        for ref, oid in self._repo.refs(self._identity.tag_ref("")).items():
+            folder, _, last = ref.rpartition("/")
+            if not NUMBER.match(last):
+                continue
+            if folder not in folders:
+                parts = tag_parts(self._identity, ref)
+                folders[folder] = Slot(parts[0], parts[1]) if parts is not None and parts[2] == last else None
+            slot = folders[folder]
+            if slot is not None:
+                found.setdefault(slot, []).append((int(last), oid))
+        for tags in found.values():
+            tags.sort()
+        return found
+
+    def _plainly_said(self, tag: Tag | None, slot: Slot, number: int) -> Claimed | None:
+        """What a tag claims; None where that is not plain, and may still be so."""
+        try:
+            effect = None if tag is None else effect_from(tag.message, slot, number, self._identity.id)
+        except ValueError:
+            return None
+        return (effect, tag) if tag is not None and effect is not None and effect.commit == tag.target else None
+
     def blocked(self, model: str) -> str | None:
         """Why git allows no tags below a model's name: a tag is called like it, its namespace, or one of its slots."""
         if model not in self._blocked:

@@ -207,19 +207,21 @@ def _held(registry: Registry, model: str) -> Mapping[str, str]:
 
 
 def _then(registry: Registry, moment: When, model: str | None) -> Status:
-    if model is None:
-        registry.past.load_all()
+    if model is None and moment.commit is None:
+        last = registry.past.newest(had_taken_effect(registry, (), moment))
     else:
-        registry.past.load([model])
-    last = registry.past.last(had_taken_effect(registry, registry.past.claimed(), moment))
+        if model is None:
+            registry.past.load_all()
+        else:
+            registry.past.load([model])
+        last = registry.past.last(had_taken_effect(registry, registry.past.claimed(), moment))
     models = []
-    for name in sorted(registry.past.models()):
+    for name in sorted({slot.model for slot in last}):
         slots = {}
         for slot in registry.slots_of(name):
             effect = last.get(slot)
             slots[slot.stage] = Cell(version=effect.after if effect else None, effect=effect)
-        if any(cell.effect is not None for cell in slots.values()):
-            models.append(ModelStatus(model=name, slots=slots, versions=(), archived=()))
+        models.append(ModelStatus(model=name, slots=slots, versions=(), archived=()))
     return Status(stages=registry.identity.stages, models=tuple(models), state=State(), at=moment.text)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from gitstage.errors import GitstageError
 from gitstage.findings import Verdict
-from gitstage.git import ShallowRepository
+from gitstage.git import Repository, ShallowRepository, Tag
 from gitstage.layout import Slot
 from gitstage.operations import init, pull, resolve, show, status, tag
 from gitstage.operations.past import TagPast
@@ -192,9 +192,47 @@ def test_the_last_change_before_a_moment_is_what_a_reading_of_all_says(served: S
             whole.load_all()
             slots = {effect.slot for effect in whole.claimed()}
             before = {slot: [effect for effect in whole.effects(slot) if effect.moment <= moment] for slot in slots}
-            assert quick.last(lambda effect, moment=moment: effect.moment <= moment) == {  # type: ignore[misc]
-                slot: effects[-1] for slot, effects in before.items() if effects
-            }
+            last = {slot: effects[-1] for slot, effects in before.items() if effects}
+            assert quick.last(lambda effect, moment=moment: effect.moment <= moment) == last  # type: ignore[misc]
+            assert past_of(served).newest(lambda effect, moment=moment: effect.moment <= moment) == last  # type: ignore[misc]
+
+
+def test_what_was_last_is_found_without_reading_what_is_older(served: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    past = past_of(served)
+    tags_by_id = Repository.tags_by_id
+
+    def watched(repo: Repository, oids: Iterable[str]) -> dict[str, Tag]:
+        wanted = list(oids)
+        read.extend(wanted)
+        return tags_by_id(repo, wanted)
+
+    monkeypatch.setattr(Repository, "tags_by_id", watched)
+    monkeypatch.setattr(TagPast, "load", lambda self, models: None if not set(models) else pytest.fail("all were read"))
+    found = past.newest(lambda effect: True)
+    assert {slot.stage: effect.number for slot, effect in found.items()} == {"staging": 3, "production": 2}
+    assert sorted(read) == sorted(
+        served.git("rev-parse", f"refs/tags/fraud-detector/{last}") for last in ("staging/3", "production/2")
+    )
+
+
+@pytest.mark.parametrize("how", ["a tag of a tag", "no annotated tag", "another slot's", "a broken one"])
+def test_a_tag_that_is_not_plain_does_not_hide_what_was_last(served: Story, how: str) -> None:
+    name, number = "fraud-detector/production/2", "fraud-detector/production/3"
+    if how == "a tag of a tag":
+        text = served.git("for-each-ref", "--format=%(contents)", f"refs/tags/{name}")
+        served.git("tag", "--annotate", "--force", "--message", text, name, f"refs/tags/{name}")
+    elif how == "no annotated tag":
+        served.git("tag", number, "HEAD")
+    elif how == "another slot's":
+        served.git("update-ref", f"refs/tags/{number}", served.git("rev-parse", "refs/tags/fraud-detector/staging/1"))
+    else:
+        served.git("tag", "--annotate", "--message", "nothing\n\n{", number, "HEAD")
+    whole = past_of(served)
+    whole.load_all()
+    last = whole.last(lambda effect: True)
+    assert last[PRODUCTION].number == 2
+    assert past_of(served).newest(lambda effect: True) == last
 
 
 def test_tag_names_may_begin_with_a_prefix(tmp_path: Path) -> None:
