@@ -80,7 +80,7 @@ class Folders:
         folder, _, name = path.rpartition("/")
         if not name:
             return self._root
-        found = self._folder(folder)
+        found = self._known[folder] if folder in self._known else self._folder(folder)
         return None if found is None else found.names.get(name)
 
     def listing(self, folder: str) -> Mapping[str, Entry]:

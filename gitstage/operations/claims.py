@@ -97,7 +97,7 @@ class Claims:
         self._moments: dict[str, set[datetime]] = {}
         self._when: list[datetime | None] = []
         for ref, oid, target in repo.tag_objects(identity.tag_ref("")):
-            if self._thing(ref) is None:
+            if self._thing(ref, tag_parts(identity, ref)) is None:
                 continue
             self._unread.setdefault(target or oid, []).append(len(self.rows))
             self.rows.append((ref, oid, target or oid))
@@ -130,32 +130,31 @@ class Claims:
             if claim.moment is not None and not claim.has_moved:
                 self._moments.setdefault(target, set()).add(claim.moment)
 
-    def _thing(self, ref: str) -> str | None:
-        name = ref.removeprefix(self._identity.tag_ref(""))
-        if name.startswith(POLICY_TAGS):
+    def _thing(self, ref: str, parts: tuple[str, str, str] | None) -> str | None:
+        """What a tag is about, by its name and that taken apart (`tag_parts`); None where it is not in our names."""
+        if ref.removeprefix(self._identity.tag_ref("")).startswith(POLICY_TAGS):
             return "policy"
-        parts = tag_parts(self._identity, ref)
         if parts is None:
             return None
         return str(Slot(parts[0], parts[1])) if parts[1] else f"{parts[0]}/{parts[2]}"
 
     def _claim(self, ref: str, oid: str, target: str, tag: Tag | None) -> Claim:
-        thing = str(self._thing(ref))
+        parts = tag_parts(self._identity, ref)
+        thing = str(self._thing(ref, parts))
         try:
             if tag is None:
                 raise ValueError("it is no annotated tag, or a broken one")
             document = body_of(tag.message)
-            self._check_name(ref, document)
+            self._check_name(ref, parts, document)
             moment = moment_of(document["moment"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             said = f"its text has no {error}" if isinstance(error, KeyError) else str(error)
             return Claim(ref=ref, oid=oid, target=target, thing=thing, problem=said)
         return Claim(ref=ref, oid=oid, target=target, thing=thing, moment=moment, document=document)
 
-    def _check_name(self, ref: str, document: Mapping[str, Any]) -> None:
+    def _check_name(self, ref: str, parts: tuple[str, str, str] | None, document: Mapping[str, Any]) -> None:
         """Raises ValueError where a tag speaks of something else than its name."""
         last = ref.rpartition("/")[2]
-        parts = tag_parts(self._identity, ref)
         wanted: dict[str, object]
         if parts is not None and parts[1]:
             model, stage, last = parts

@@ -129,7 +129,8 @@ class _Past:
     def add(self, effect: Effect) -> None:
         # What passed without more ado is not asked about again.
         kept = tuple(found for found in effect.findings if found.verdict is not Verdict.PASSED)
-        self._effects[effect.slot] = (*self.effects(effect.slot), replace(effect, findings=kept))
+        trimmed = effect if len(kept) == len(effect.findings) else replace(effect, findings=kept)
+        self._effects[effect.slot] = (*self.effects(effect.slot), trimmed)
 
     def commits(self) -> set[str]:
         return {effect.commit for effects in self._effects.values() for effect in effects}
@@ -363,10 +364,11 @@ class Replay:
         if isinstance(taken, Effect):
             self.counts["promotions"] += 1
             number = claim.number if claim is not None else None
-            effect = replace(taken, number=max(number or 0, self._past.taken(taken.slot) + 1))
+            counted, effect = max(number or 0, self._past.taken(taken.slot) + 1), taken
+            if counted != taken.number:
+                effect = replace(taken, number=counted)
+                self._renumber_debts(taken, counted)
             self._past.add(effect)
-            if effect.number != taken.number:
-                self._renumber_debts(taken, effect.number)
             for asked in self._asked:
                 if asked.thing == thing and asked.moment == taken.moment:
                     self.otherwise.append(replace(asked, commit=taken.commit))

@@ -531,6 +531,7 @@ class _Stride:
         passed = None if self.was_without else self.start.passed_commit(thing)
         before = self.world.registry(passed)
         changes = self._of_records(thing, layout, before, passed)
+        past = {stage: self.past.effects(Slot(model, stage)) for stage in self.policy.stages}
         case = RecordsCase(
             model=model,
             policy=self.policy,
@@ -538,17 +539,10 @@ class _Stride:
             before=before,
             after=self.head,
             changes=changes,
-            left=frozenset(
-                effect.before
-                for stage in self.policy.stages
-                for effect in self.past.effects(Slot(model, stage))
-                if effect.before is not None
-            ),
+            left=frozenset(effect.before for taken in past.values() for effect in taken if effect.before is not None),
             now=self.world.now,
             in_stages={
-                effects[-1].after: stage
-                for stage in self.policy.stages
-                if (effects := self.past.effects(Slot(model, stage))) and effects[-1].after is not None
+                taken[-1].after: stage for stage, taken in past.items() if taken and taken[-1].after is not None
             },
             displaced=self.displaced,
             policy_number=self.state.policy_number,

@@ -13,6 +13,7 @@ from gitstage.cli.output import print_json, print_line, write_file
 from gitstage.errors import GitstageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from gitstage.checkpoint import Checkpoint
@@ -26,6 +27,8 @@ INDENT = " " * 11
 MOST_NAMED = 5
 EVERY = 500
 """Commits after which progress is shown."""
+GONE = ("history-removed", "tags-changed")
+"""The faults after which an audit does not go on from a checkpoint, and judges everything."""
 
 
 @click.command(
@@ -83,18 +86,16 @@ def command(
     if key is not None and checkpoint is None:
         raise GitstageError("--sign signs a checkpoint", hint="--checkpoint FILE --sign KEY")
     registry = context.registry()
-    found = audit.run(
-        registry,
-        since=None if since is None else _moment(registry, since),
-        start=None if start is None else _checkpoint(registry, start),
-        other=None if policy is None else _policy(policy),
-        progress=_progress,
-    )
+    begun = None if start is None else _checkpoint(registry, start)
+    begin = None if since is None else _moment(registry, since)
+    other = None if policy is None else _policy(policy)
+    with _Progress() as progress:
+        found = audit.run(registry, since=begin, start=begun, other=other, progress=progress)
     made = audit.remade_ledger(registry, found) if remake_ledger else None
     if as_json:
         print_json(document(found))
     else:
-        _tell(found)
+        _tell(found, begun)
     if made is not None:
         print_line(f"made {made} again", err=True)
     if checkpoint is not None:
@@ -102,10 +103,32 @@ def command(
     return found.exit_code
 
 
-def _progress(done: int, total: int) -> None:
-    if sys.stderr.isatty() and (done % EVERY == 0 or done == total):
-        click.echo("\r", err=True, nl=False)
-        print_line(f"judged {done} of {total} commits", err=True, nl=done >= total)
+class _Progress:
+    """One line on a terminal that is written over while commits are judged, and ends where that ends, however it does."""
+
+    def __init__(self) -> None:
+        self._shown = 0
+        self._done = self._total = 0
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        return self._judged if sys.stderr.isatty() else _untold
+
+    def __exit__(self, *how: object) -> None:
+        if self._done:
+            self._show("\n")
+
+    def _judged(self, done: int, total: int) -> None:
+        self._done, self._total = done, total
+        if done - self._shown >= EVERY:
+            self._show("")
+
+    def _show(self, end: str) -> None:
+        self._shown = self._done
+        click.echo(f"\rjudged {self._done:,} of {_count(self._total, 'commit')}{end}", err=True, nl=False)
+
+
+def _untold(done: int, total: int) -> None:
+    """Where nobody looks."""
 
 
 def _moment(registry: Registry, text: str) -> datetime:
@@ -166,7 +189,7 @@ def _write(found: Audit, path: Path, key: str | None) -> None:
 # for people
 
 
-def _tell(found: Audit) -> None:
+def _tell(found: Audit, begun: Checkpoint | None = None) -> None:
     for fault in found.faults:
         about = fault.ref.removeprefix("refs/tags/") if fault.ref else fault.thing
         where = f" at {fault.commit[:12]}" if fault.commit else ""
@@ -190,6 +213,11 @@ def _tell(found: Audit) -> None:
         print_line(f"on trust   {said}")
     _tell_words(found.words)
     counts = found.counts
+    if begun is not None:
+        what = f"of {begun.moment:%Y-%m-%d %H:%M} UTC"
+        gone = any(fault.kind in GONE for fault in found.faults)
+        said = f"all anew: what the audit {what} saw has changed" if gone else f"what came after the audit {what}"
+        print_line(f"from       {said}")
     print_line(
         f"judged     {_count(counts['commits'], 'commit')} in {_count(counts['runs'], 'run')}: "
         f"{_count(counts['promotions'], 'change')} of slots, {_count(counts['versions'], 'version')} and "
@@ -201,7 +229,10 @@ def _tell(found: Audit) -> None:
         print_line(
             f"note: {_count(found.unjudged, 'commit')} after {str(found.judged)[:12]} not judged yet: gitstage tag"
         )
-    what = "nothing that is not as it should be" if not found.faults else _count(len(found.faults), "fault")
+    since = "" if found.since is None else f" since {found.since:%Y-%m-%d %H:%M} UTC"
+    what = f"nothing{since} that is not as it should be"
+    if found.faults:
+        what = _count(len(found.faults), "fault") + since
     if found.otherwise is not None:
         what += f"; {_count(len(found.otherwise), 'promotion')} would not have passed"
     print_line(f"found      {what}")

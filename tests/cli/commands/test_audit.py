@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from gitstage.errors import GitstageError
 from tests.cli.shell import Shell
 from tests.git.sandbox import git
 from tests.signatures.hands import make_key
@@ -66,7 +68,11 @@ def test_another_policy_is_asked(gs: Shell, tmp_path: Path) -> None:
     assert said.out.splitlines()[-1] == (
         "found      nothing that is not as it should be; 1 promotion would not have passed"
     )
-    assert gs.run("audit", "--policy", str(tmp_path / "stricter.yaml"), "--since", "2h").code == 0
+    later = gs.run("audit", "--policy", str(tmp_path / "stricter.yaml"), "--since", "2026-03-01T14:30Z")
+    assert (later.code, later.out.splitlines()[-1]) == (
+        0,
+        "found      nothing since 2026-03-01 14:30 UTC that is not as it should be; 0 promotions would not have passed",
+    )
     (tmp_path / "broken.yaml").write_text("nonsense: 1\n", encoding="utf-8")
     assert gs.run("audit", "--policy", str(tmp_path / "broken.yaml")).code == 2
 
@@ -80,11 +86,20 @@ def test_a_checkpoint_is_signed_and_ssh_keygen_takes_it(gs: Shell, tmp_path: Pat
     check = ("-Y", "check-novalidate", "-n", "gitstage", "-s", f"{path}.sig")
     subprocess.run(["ssh-keygen", *check], input=path.read_bytes(), check=True, capture_output=True)
     again = gs.run("audit", "--from", str(path))
-    assert (again.code, again.out.splitlines()[0]) == (
+    assert (again.code, again.out.splitlines()[:2]) == (
         0,
-        "judged     0 commits in 0 runs: 0 changes of slots, 0 versions and 0 policies took effect",
+        [
+            "from       what came after the audit of 2026-03-01 16:00 UTC",
+            "judged     0 commits in 0 runs: 0 changes of slots, 0 versions and 0 policies took effect",
+        ],
     )
     gs.story.git("tag", "--delete", "policy/1")
+    anew = gs.run("audit", "--from", str(path)).out.splitlines()
+    assert anew[-3:] == [
+        "from       all anew: what the audit of 2026-03-01 16:00 UTC saw has changed",
+        CLEAN.splitlines()[0],
+        "found      2 faults",
+    ]
     assert [fault["kind"] for fault in gs.run("audit", "--from", str(path), "--json").json()["faults"]] == [
         "tags-changed",
         "tag-missing",
@@ -113,8 +128,28 @@ def test_a_lost_ledger_is_pushed_where_there_is_a_remote(ada: Shell) -> None:
 def test_progress_is_shown_on_a_terminal(gs: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setattr("gitstage.cli.commands.audit.sys.stderr.isatty", lambda: True)
+    assert (gs.run("audit").out, gs.run("audit").err) == (CLEAN, "\rjudged 6 of 6 commits\n")
+    monkeypatch.setattr("gitstage.cli.commands.audit.EVERY", 4)
+    gs.story.write("models/fraud-detector/README.md", "A card.\n")
+    gs.story.commit("a card")
+    # A line of its own also where a commit is left that no run has judged.
+    assert gs.run("audit").err == "\rjudged 4 of 7 commits\rjudged 6 of 7 commits\n"
+
+
+def test_where_judging_breaks_off_the_progress_ends_its_line(gs: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(registry: object, *, progress: Callable[[int, int], None], **options: object) -> None:
+        progress(2, 1_234)
+        raise GitstageError("a commit is missing")
+
+    monkeypatch.setattr("gitstage.cli.commands.audit.sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("gitstage.operations.audit.run", broken)
     said = gs.run("audit")
-    assert (said.out, said.err.endswith("judged 6 of 6 commits\n")) == (CLEAN, True)
+    assert (said.code, said.err) == (2, "\rjudged 2 of 1,234 commits\nerror: a commit is missing\n")
+
+
+def test_where_nobody_looks_no_progress_is_shown(gs: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gitstage.cli.commands.audit.EVERY", 1)
+    assert gs.run("audit").err == ""
 
 
 @pytest.mark.parametrize(
