@@ -15,7 +15,7 @@ from gitstage.changes import FILE, Change, Entry, below, blob_id
 from gitstage.findings import Debt, Judgement, Verdict
 from gitstage.forges import Forge, ForgeChange
 from gitstage.layout import POLICY, Records, Slot, Thing
-from gitstage.ledger import Open, Owed, PolicyEffect, Stood, Word
+from gitstage.ledger import Open, Owed, PolicyEffect, Ruling, Stood, Word
 from gitstage.manifest import read_version
 from gitstage.rules import fold as folding
 from gitstage.rules.cases import PolicyCase, SlotCase
@@ -418,6 +418,23 @@ def test_the_slots_in_effect_are_told_in_order_whatever_lies_there(asked: list[A
     assert list(asked[0].filled("staging")) == []
     policy = next(case for case in reversed(asked) if isinstance(case, PolicyCase))
     assert list(policy.filled("staging")) == [Slot("b/c", "staging"), Slot("z", "staging")]
+
+
+def test_the_policies_that_rule_over_tags_are_kept_from_the_first_that_names_who_may() -> None:
+    story = Story(peopled())
+    rulings = []
+    for more, rules_over_tags in (
+        ({"trunk": "x"}, False),
+        ({"taggers": ["dave"]}, True),
+        ({"taggers": ["dave"], "trunk": "x"}, True),
+        ({}, True),
+        ({"trunk": "y"}, False),
+    ):
+        story.wait(hours=1).policy(peopled(**more)).land("alice")
+        if rules_over_tags:
+            blob = blob_id(story.read("gitstage.yaml"))
+            rulings.append(Ruling(commit=story.line[-1], blob=blob, since=story.now))
+        assert (story.state.rulings, story.open) == (tuple(rulings), {})
 
 
 def test_what_changes_nothing_of_the_file_makes_no_new_policy() -> None:
