@@ -64,7 +64,7 @@ def test_whoever_did_it_does_not_countersign_it(rolled_back: Story, keys: dict[s
     [
         ("fraud-detector/production/2", "nothing of fraud-detector/production/2 has to be countersigned", TAG),
         ("fraud-detector/production/9", "nothing of fraud-detector/production/9 has to be countersigned", TAG),
-        ("nonsense", "names no model", "fraud-detector@1.1.0"),
+        ("nonsense", "there is no tag nonsense", "gitstage status says what has to be countersigned"),
     ],
 )
 def test_what_nobody_did_alone_is_not_countersigned(
