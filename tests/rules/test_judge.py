@@ -304,6 +304,26 @@ def test_where_no_signature_can_be_verified_the_rule_that_asked_refuses() -> Non
     )
 
 
+def test_where_nobody_can_tell_who_signed_a_commit_a_rollback_is_refused() -> None:
+    def cannot(base: str | None, commit: str) -> None:
+        raise CannotVerify("ssh-keygen is not installed", hint="apt install openssh-client")
+
+    policy = peopled(None, ONCALL)
+    slot = Slot("m", "production")
+    archived: dict[str, Content | None] = {"archived/m/1.0.0.yaml": manifest("m", "1.0.0")}
+    past = [effect(slot, 2, "1.1.0"), effect(slot, 3, "1.0.0")]
+    voices = Voices(policy=read_policy(policy), now=MONDAY, commit_signers=cannot)
+    case = slot_case({}, archived, policy=policy, action="rollback", sources=[], past=past, voices=voices)
+    assert judge_slot(case).findings == (
+        Finding(
+            rule="approvals",
+            verdict=Verdict.REFUSED,
+            message="no signature can be verified: ssh-keygen is not installed",
+            hint="apt install openssh-client",
+        ),
+    )
+
+
 def test_a_finding_says_all_that_the_rule_said() -> None:
     archived: dict[str, Content | None] = {"archived/m/1.0.0.yaml": manifest("m", "1.0.0")}
     (shut,) = judge_slot(slot_case({}, archived, policy=gated(**WEEKEND), now=SUNDAY)).findings
