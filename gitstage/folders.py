@@ -10,9 +10,13 @@ from itertools import count
 from types import MappingProxyType
 from typing import Protocol
 
-from gitstage.changes import FOLDER, Change, Entry
+from gitstage.changes import FOLDER, Change, Edited, Entry
 
 EMPTY: Mapping[str, Entry] = MappingProxyType({})
+LARGE = 256
+"""Names in a folder; one with more is not copied for each change."""
+MOST_EDITS = 64
+"""Edits that lie on top of a large folder's names before they are copied."""
 _numbers = count(1)
 
 
@@ -32,10 +36,10 @@ class _Folder(Entry):
     Its `oid` is no object of git: two folders with the same one are the same, and of others nothing is said.
     """
 
-    names: dict[str, Entry]
+    names: Mapping[str, Entry]
 
     @classmethod
-    def of(cls, names: dict[str, Entry]) -> _Folder:
+    def of(cls, names: Mapping[str, Entry]) -> _Folder:
         made = cls(FOLDER, f"~{next(_numbers)}")
         made.names = names
         return made
@@ -111,19 +115,28 @@ def _edited(
     inside: Mapping[str, list[str]],
 ) -> _Folder:
     """A folder after the edits in it and below it. No deeper than the paths of one change, which git itself bounds."""
-    names = before.names.copy() if isinstance(before, _Folder) else {}
+    names = before.names if isinstance(before, _Folder) else EMPTY
+    over: dict[str, Entry | None] = {}
     # A folder that gives way to a file goes first: git says both, in either order.
     for inner in inside.get(path, ()):
         name = inner.rpartition("/")[2]
         was = names.get(name)
         made = _edited(inner, was, edits, inside)
         if made.names:
-            names[name] = made
+            over[name] = made
         elif isinstance(was, _Folder):
-            del names[name]
+            over[name] = None
     for name, entry in edits.get(path, {}).items():
-        if entry is not None:
-            names[name] = entry
-        elif not isinstance(names.get(name), _Folder):
-            names.pop(name, None)
-    return _Folder.of(names)
+        if entry is not None or not isinstance(over[name] if name in over else names.get(name), _Folder):
+            over[name] = entry
+    return _Folder.of(_with(names, over))
+
+
+def _with(names: Mapping[str, Entry], over: dict[str, Entry | None]) -> Mapping[str, Entry]:
+    """A folder's names with edits on top; of a large folder they stay on top for a while, and nothing is copied."""
+    base = names
+    if isinstance(names, Edited):
+        base, over = names.base, {**names.over, **over}
+    if len(base) >= LARGE and len(over) <= MOST_EDITS:
+        return Edited(base, over)
+    return {name: entry for name, entry in {**base, **over}.items() if entry is not None}

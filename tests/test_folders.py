@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitstage.changes import FILE, FOLDER, LINK, Change, Entry, changes_between, files
-from gitstage.folders import Folders
+from gitstage.changes import FILE, FOLDER, LINK, Change, Edited, Entry, changes_between, files
+from gitstage.folders import LARGE, MOST_EDITS, Folders
 from tests.registries import Shelf, Tree
 
 
@@ -82,12 +83,37 @@ def without_clashes(chosen: dict[str, str]) -> dict[str, Entry]:
 trees = st.dictionaries(paths, st.sampled_from("12")).map(without_clashes)
 
 
+@pytest.mark.parametrize(("large", "most"), [(256, 64), (1, 1), (2, 3)])
 @given(st.lists(trees, min_size=1, max_size=6))
-def test_whatever_changes_the_tree_is_that_of_its_files(line: list[dict[str, Entry]]) -> None:
+def test_whatever_changes_the_tree_is_that_of_its_files(large: int, most: int, line: list[dict[str, Entry]]) -> None:
     shelf, here = Shelf(), Folders(OneBlob())
-    before = Tree.of(shelf, {})
-    for chosen in line:
-        after = Tree.of(shelf, chosen)
-        here = here.changed(changes_between(before, after))
-        assert dict(files(here)) == chosen
-        before = after
+    before, trees_so_far = Tree.of(shelf, {}), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gitstage.folders.LARGE", large)
+        patch.setattr("gitstage.folders.MOST_EDITS", most)
+        for chosen in line:
+            after = Tree.of(shelf, chosen)
+            there, here = here, here.changed(changes_between(before, after))
+            assert dict(files(here)) == chosen
+            assert list(changes_between(there, here)) == list(changes_between(before, after))
+            before = after
+            trees_so_far.append((here, chosen))
+        assert [dict(files(tree)) for tree, _ in trees_so_far] == [chosen for _, chosen in trees_so_far]
+
+
+def test_a_large_folder_is_not_copied_for_each_change() -> None:
+    here = tree(**{f"a__{number}": "1" for number in range(LARGE)})
+    all_names = here.listing("a")
+    for number in range(MOST_EDITS):
+        here = here.changed([Change(f"a/{number}", Entry(FILE, "1"), Entry(FILE, "2") if number % 2 else None)])
+        names = here.listing("a")
+        assert isinstance(names, Edited)
+        assert names.base is all_names
+    here = here.changed([Change("a/new", None, Entry(FILE, "3"))])
+    names = here.listing("a")
+    assert (type(names), len(names)) == (dict, LARGE - MOST_EDITS // 2 + 1)
+    assert names == {
+        **{f"{number}": Entry(FILE, "2") for number in range(1, MOST_EDITS, 2)},
+        **{f"{number}": Entry(FILE, "1") for number in range(MOST_EDITS, LARGE)},
+        "new": Entry(FILE, "3"),
+    }
