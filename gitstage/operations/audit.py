@@ -101,14 +101,28 @@ def run(
 
     `since` leaves out what is older; everything is judged all the same. With `start`, an earlier audit's checkpoint,
     only what came later is judged, as long as what it saw is still there. `other` is a policy that is asked, too, about
-    each promotion. Raises GitstageError where there is no trunk or no history, and what git raises.
+    each promotion. Raises GitstageError where there is no trunk, no history, or a clone that was made without tags, and
+    what git raises.
     """
     registry.refuse_shallow()
     if registry.tip is None:
         raise GitstageError(
             f"there is no {registry.identity.trunk} yet", hint="the trunk's name stands in gitstage.yaml: trunk:"
         )
+    _refuse_without_tags(registry)
     return _Auditor(registry, registry.tip, since, other).audited(start, progress)
+
+
+def _refuse_without_tags(registry: Registry) -> None:
+    """Of a clone that was told to take no tags, nobody can say which are missing. One that has lost them is another case."""
+    repo, remote = registry.repo, registry.remote
+    if remote is None or repo.config(f"remote.{remote}.tagOpt") != "--no-tags":
+        return
+    if repo.ref(registry.identity.tag_ref("policy/1")) is None:
+        raise GitstageError(
+            "this clone was made without tags, and an audit looks at all of them",
+            hint=f"git fetch {remote} 'refs/tags/*:refs/tags/*'",
+        )
 
 
 def remade_ledger(registry: Registry, found: Audit) -> str:

@@ -598,6 +598,26 @@ def test_another_policy_is_asked_about_what_took_effect(served: Story) -> None:
 # What cannot be answered
 
 
+def test_a_clone_that_was_made_without_tags_is_told_to_fetch_them(serving_team: tuple[Team, Story]) -> None:
+    """What nobody fetched is not missing; what is gone where they were fetched is."""
+    team, _ = serving_team
+    git("clone", "--quiet", "--no-tags", f"file://{team.remote}", "tagless", cwd=team.folder)
+    tagless = Story(team.folder / "tagless")
+    tagless.git("fetch", "--quiet", "origin", "+refs/gitstage/*:refs/gitstage/*")
+    with pytest.raises(
+        GitstageError, match="this clone was made without tags, and an audit looks at all of them"
+    ) as caught:
+        found(tagless)
+    assert caught.value.hint == "git fetch origin 'refs/tags/*:refs/tags/*'"
+    tagless.git("fetch", "--quiet", "origin", "refs/tags/*:refs/tags/*")
+    assert found(tagless) == []
+    tagless.git("tag", "--delete", "fraud-detector/production/1")
+    assert [kind for kind, _ in found(tagless)] == ["tag-missing"]
+    whole = team.member("heidi")
+    whole.git("tag", "--delete", *whole.git("tag").split())
+    assert {kind for kind, _ in found(whole)} == {"tag-missing"}
+
+
 def test_a_shallow_clone_and_a_repository_without_a_trunk_cannot_be_audited(
     serving_team: tuple[Team, Story],
 ) -> None:
