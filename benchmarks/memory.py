@@ -24,7 +24,7 @@ import io, resource, sys
 from gitstage.cli.main import run
 out, sys.stdout = sys.stdout, io.StringIO()
 code = run(["-C", sys.argv[1], "audit"])
-print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, file=out)
+print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, file=out, flush=True)
 """
 
 

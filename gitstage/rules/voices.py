@@ -115,11 +115,12 @@ class Voices:
         """The same, also where nobody asked again."""
         return self.said() or self.word_known
 
-    def _said_by(self, landed: str) -> str | None:
-        """Who says something of a change; None where nobody does."""
+    def _said_by(self) -> str:
+        """Who says something of a change; asked where somebody does."""
         if self.word is not None:
             return self.word.by
-        return self.forge.kind if self.forge is not None and self._forge_change(landed) is not None else None
+        assert self.forge is not None
+        return self.forge.kind
 
     def _authors_said(self, landed: str) -> frozenset[str] | None:
         """The people of whom somebody says that they made a change; None where nobody says anything."""
@@ -128,20 +129,17 @@ class Voices:
         change = self._forge_change(landed)
         return None if change is None else self.forge_people(change)
 
-    def _hear(
-        self, by: str | None, *, authors: frozenset[str] = frozenset(), approvers: frozenset[str] = frozenset()
-    ) -> None:
+    def _hear(self, by: str, *, authors: frozenset[str] = frozenset(), approvers: frozenset[str] = frozenset()) -> None:
         """Remembers what counts by somebody's word alone."""
-        if by is not None:
-            was = self.said() or Word(by=by)
-            self.heard["word"] = Word(by=by, authors=was.authors | authors, approvers=was.approvers | approvers)
+        was = self.said() or Word(by=by)
+        self.heard["word"] = Word(by=by, authors=was.authors | authors, approvers=was.approvers | approvers)
 
     def _authors(self) -> frozenset[str] | None:
         if self.policy is None:
             return None
         said = self._authors_said(self.landed)
         if said is not None:
-            self._hear(self._said_by(self.landed), authors=said)
+            self._hear(self._said_by(), authors=said)
             return said
         if self.authors_known is not None:
             if self.word_known is not None:
@@ -209,7 +207,7 @@ class Voices:
             self._hear(self.word_known.by, authors=self.word_known.authors, approvers=self.word_known.approvers & found)
         authors = self._authors_said(landed)
         if authors is not None:
-            self._hear(self._said_by(landed), authors=authors)
+            self._hear(self._said_by(), authors=authors)
             approved, _ = self.approved_on_forge(landed, lambda tree: self._holds(tree, path, blob))
             found |= (authors | approved) & wanted
         elif not found:
@@ -248,7 +246,7 @@ class Voices:
         else:
             people, reasons = self._reviewed(landed, unlike, since)
         if people:
-            self._hear(self._said_by(landed), approvers=people)
+            self._hear(self._said_by(), approvers=people)
         return people, reasons
 
     def _approved_by_word(self, word: Word) -> tuple[frozenset[str], tuple[str, ...]]:

@@ -113,6 +113,11 @@ def test_a_stage_is_one_of_the_registrys(story: Story) -> None:
     known_stage(story.registry(), "staging")
     with pytest.raises(NoSuchThing) as caught:
         known_stage(story.registry(), "archived")
+    assert caught.value.hint == (
+        "stages: staging, production; into the archive: gitstage archive MODEL@VERSION --reason …"
+    )
+    with pytest.raises(NoSuchThing) as caught:
+        known_stage(story.registry(), "stagging")
     assert caught.value.hint == "stages: staging, production"
 
 
